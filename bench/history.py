@@ -29,14 +29,14 @@ def figures() -> Iterator[str]:
     """Yield a line for each figure, with its goal."""
     with tempfile.TemporaryDirectory() as directory:
         yield _reading(Path(directory))
-    yield _telling()
+    yield _notifying()
 
 
 def _reading(directory: Path) -> str:
     made = plan(desired("m", egress("DROP_ALL")), present("m", egress("ALLOW_ALL")))
     files = HistoryFiles(directory)
     run = Recorder(files, Author("apply", "user@host", TARGET.name, OWNER)).start(0)
-    run.ended(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
+    run.record_end(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
     (line,) = files.lines()
     lines = (line.replace(run.run.encode(), b"run-%06d" % number) for number in range(RECORDS))
     (directory / "runs.jsonl").write_bytes(b"\n".join([*lines, b""]))
@@ -51,7 +51,7 @@ def _reading(directory: Path) -> str:
     )
 
 
-def _telling() -> str:
+def _notifying() -> str:
     kinds = tuple(FindingKind)
     with socket.create_server(("127.0.0.1", 0)) as server:
         # It accepts no connection and so never answers.
@@ -66,7 +66,7 @@ def _telling() -> str:
             )
             status = DaemonStatus(TARGET, OWNER, "sync", 0, 60, resources=resources)
             began = time.perf_counter()
-            notifier.tell(status, None, number)
+            notifier.notify(status, None, number)
             costs.append(time.perf_counter() - began)
     return (
         f"a receiver that hangs costs a cycle with an outage of {MESHES:,} meshes or its end "

@@ -20,18 +20,18 @@ MEBIBYTE = 1 << 20
 def run(command: list[str]) -> tuple[int, tuple[float, float, float]]:
     """Run ``command`` and return its exit code and its figures.
 
-    The memory is the largest sum of its processes that run at the same time, because Terraform
-    works in two: itself and its provider. The peak of the largest one is the lower bound.
+    The memory is the largest sampled sum of the processes that run at the same time, because
+    Terraform and its provider are two, but at least the peak of the largest process.
     """
-    started, most = time.perf_counter(), 0.0
+    started, peak = time.perf_counter(), 0.0
     pid = os.posix_spawnp(command[0], command, os.environ)
     ended = select.poll()
     ended.register(os.pidfd_open(pid), select.POLLIN)
     while not ended.poll(SAMPLE_MILLISECONDS):
-        most = max(most, _resident(pid))
+        peak = max(peak, _resident(pid))
     _, status, used = os.wait4(pid, 0)
     wall = time.perf_counter() - started
-    memory = max(most, used.ru_maxrss / 1024)
+    memory = max(peak, used.ru_maxrss / 1024)
     return os.waitstatus_to_exitcode(status), (used.ru_utime + used.ru_stime, wall, memory)
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from git_servers import git_server
 from manifest_text import mesh_yaml
 from repository import git, publish
-from webhooks import tell_of_push
+from webhooks import send_push
 
 from bench.daemon import ACCOUNT, LONG_INTERVAL, daemon, time_edits
 from bench.endpoint import serving
@@ -58,7 +58,7 @@ def _pushes(directory: Path) -> str:
                 (clone / "m.yaml").write_text(text)
                 git(clone, "commit", "--quiet", "--all", "--message", egress)
                 git(clone, "push", "--quiet")
-                tell_of_push(status_url, secret)
+                send_push(status_url, secret)
 
             waits = time_edits(url, ACCOUNT, edit)
     return f"edit, commit, push and webhook to converged, {waits} (goal: p95 under 1.5 s)"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def served_by(*command: str) -> Iterator[int]:
     """Run ``command`` on each connection to a port of loopback, and yield the port.
 
-    The port is free for sure, and nothing is left to wait for.
+    The listener keeps its port, so no other process can take it before the first connection.
     """
     listener = socket.create_server(("127.0.0.1", 0))
 

@@ -70,7 +70,7 @@ class FakeCycleTarget:
     def drop_cache(self) -> None:
         """Do nothing: it takes nothing for granted."""
 
-    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
+    def end(self, status: DaemonStatus) -> DaemonStatus:
         """Count the calls since the last time, and forget each."""
         self.made.update(operation for operation, _ in self.target.calls)
         self.target.calls.clear()

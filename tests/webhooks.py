@@ -7,8 +7,8 @@ from pathlib import Path
 import urllib3
 
 
-def tell_of_push(url: str, secret: Path) -> None:
-    """Tell a daemon that a branch was pushed, signed with the secret of a file."""
+def send_push(url: str, secret: Path) -> None:
+    """Send the webhook of a pushed branch to a daemon, signed with the secret of a file."""
     body = b'{"ref": "refs/heads/main"}'
     signature = hmac.new(secret.read_bytes(), body, hashlib.sha256).hexdigest()
     headers = {

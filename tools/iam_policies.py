@@ -53,7 +53,7 @@ def policies() -> dict[str, dict[str, Any]]:
             },
             # Without it, a missing object is denied like one that may not be read. The service does
             # not evaluate conditions such as s3:prefix then.
-            {"Sid": "TellMissing", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::BUCKET"},
+            {"Sid": "FindMissing", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::BUCKET"},
         ),
     }
 

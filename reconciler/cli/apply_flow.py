@@ -107,14 +107,14 @@ def apply_plan(
             if readable:
                 print_result(text.render_outcome(outcome, color=color) + "\n")
 
-        run.begins_to_write(plan)
+        run.record_start(plan)
         options = _apply_options(invocation, stop, may_write)
         options = replace(options, on_written=progress.on_written, on_outcome=on_outcome)
         report = (apply or engine.apply)(plan, target, options)
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     code = stopped if stopped and skipped else exit_code(report)
-    run.ended(report, code, target.calls)
+    run.record_end(report, code, target.calls)
     return report, code
 
 

@@ -1,7 +1,7 @@
 """Waits until the Envoys have acknowledged the changes: ``apply --wait-proxies``."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from reconciler.core.resources import Key, TargetId, shorten_list
 from reconciler.engine import CommandTarget
 from reconciler.web.client import fetch_proxies
 
-# With these codes nothing was changed, or the run must end.
-_KEPT = frozenset(
+# After these, nothing was changed or the run must end, so no proxy is waited for.
+_CODES_WITHOUT_WAIT = frozenset(
     {
         ExitCode.ERROR,
         ExitCode.STALE,
@@ -31,14 +31,29 @@ _KEPT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ProxyWait:
-    """The servers of Envoys to ask, and how long."""
+    """The wait for the proxies of changed meshes.
+
+    Attributes:
+        urls: The servers of Envoys to ask.
+        seconds: Maximum time to wait.
+    """
 
     urls: tuple[str, ...]
     seconds: float
 
-    def after(self, code: int, plan: Plan, target: CommandTarget, *, readable: bool) -> int:
-        """Wait for the proxies of the changed meshes, and return the exit code of the run."""
-        if not plan.changes or code in _KEPT:
+    def wait(self, code: int, plan: Plan, target: CommandTarget, *, readable: bool) -> int:
+        """Wait until the proxies have acknowledged the changes of a run.
+
+        Args:
+            code: The exit code of the run so far.
+            plan: The plan of the run.
+            target: The target, which knows the revision of its last write.
+            readable: Whether to print the result for people.
+
+        Returns:
+            The exit code of the run: PARTIAL if a proxy is missing.
+        """
+        if not plan.changes or code in _CODES_WITHOUT_WAIT:
             return code
         revision = target.written_revision
         if revision is None:
@@ -48,7 +63,7 @@ class ProxyWait:
             )
             return ExitCode.PARTIAL
         meshes = {_mesh(change.key) for change in plan.changes}
-        missing = self._wait(target.id, revision, meshes)
+        missing = self._missing_proxies(target.id, revision, meshes)
         if missing:
             print_error(
                 f"revision {revision} is applied, but was not acknowledged within "
@@ -59,13 +74,15 @@ class ProxyWait:
             print_result(f"All connected proxies have acknowledged revision {revision}.\n")
         return code
 
-    def _wait(
+    def _missing_proxies(
         self, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
     ) -> list[str]:
-        """Return the proxies that are missing when the time is over."""
+        """Return the proxies that are missing at the end of the wait."""
         deadline = time.monotonic() + self.seconds
         while True:
-            missing = [it for url in self.urls for it in _missing(url, target, revision, meshes)]
+            missing = [
+                proxy for url in self.urls for proxy in _missing(url, target, revision, meshes)
+            ]
             left = deadline - time.monotonic()
             if not missing or left <= 0:
                 return missing
@@ -73,7 +90,7 @@ class ProxyWait:
 
 
 def open_proxy_wait(invocation: Invocation, target: CommandTarget) -> ProxyWait | None:
-    """Return the wait of --wait-proxies, or None without it. Nothing has been written yet.
+    """Return the wait of --wait-proxies, or None without it.
 
     Raises:
         UsageError: The target does not serve Envoys.
@@ -82,28 +99,30 @@ def open_proxy_wait(invocation: Invocation, target: CommandTarget) -> ProxyWait 
     seconds = invocation["wait_proxies"]
     if seconds is None:
         return None
-    urls = resolve_target(invocation, needs_owner=False).proxies_urls
+    configured = resolve_target(invocation, needs_owner=False).proxies_urls
+    urls = configured or (target.id.url,)
     try:
-        for url in urls or (target.id.url,):
+        for url in urls:
             fetch_proxies(url)
     except DaemonError as error:
-        if urls:
+        if configured:
             raise
         raise UsageError(
             "--wait-proxies needs a target that serves Envoys: set proxies_urls in its table, or "
             f"start it with endpoint --xds; {error}"
         ) from error
-    return ProxyWait(urls or (target.id.url,), seconds)
+    return ProxyWait(urls, seconds)
 
 
 def _missing(
     url: str, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
-) -> Iterator[str]:
+) -> Iterable[str]:
+    """Return the missing proxies of one server; one that does not respond is missing itself."""
     try:
         _, scopes = fetch_proxies(url)
-        yield from [text for scope in scopes for text in _behind(scope, target, revision, meshes)]
     except DaemonError as error:
-        yield str(error)
+        return [str(error)]
+    return [text for scope in scopes for text in _behind(scope, target, revision, meshes)]
 
 
 def _behind(
@@ -113,7 +132,7 @@ def _behind(
     meshes: Collection[tuple[str, str]],
 ) -> Iterable[str]:
     """Return the proxies of one account and region that have not acknowledged a revision."""
-    # An endpoint that does not tell the account may have any.
+    # If the account of the target is not known, it may be any.
     if scope["region"] != target.region or target.account not in (None, scope["account"]):
         return ()
     proxies = [

@@ -21,7 +21,7 @@ def open_recorder(invocation: Invocation, target: str, owner: str) -> Recorder:
 def recorded_failure(invocation: Invocation, target: str, owner: str) -> Iterator[None]:
     """Record an error that ends the run, if the command may write.
 
-    Wrong usage and a lock that another run holds are no failures of a run.
+    Wrong usage and a lock that another run holds are not failures of a run.
     """
     try:
         yield
@@ -30,5 +30,5 @@ def recorded_failure(invocation: Invocation, target: str, owner: str) -> Iterato
     except ReconcilerError as error:
         if "history" in invocation.options.values:
             recorder = open_recorder(invocation, target, owner)
-            recorder.start(invocation.started_at).failed(str(error), code_of(error))
+            recorder.start(invocation.started_at).record_failure(str(error), code_of(error))
         raise

@@ -67,7 +67,6 @@ class StopRequest:
 
     Attributes:
         stop_requested: Set by the first signal to stop.
-        reload_requested: Set if a daemon must reload its configuration.
         code: The exit code of a run that a signal stopped.
         signal_name: The name of the signal to stop; empty before it.
         in_progress: Returns the keys of the changes in progress.
@@ -75,10 +74,23 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.stop_requested: Event = HandlerSafeEvent()
-        self.reload_requested = Event()
         self.code = ExitCode.OK
         self.signal_name = ""
         self.in_progress: Callable[[], Iterable[str]] = tuple
+        # No Event: its lock would block the process for ever if a signal came while it is held.
+        self._is_reload_requested = False
+
+    def request_reload(self) -> None:
+        """Request that a daemon reloads its configuration; a signal handler may call it."""
+        self._is_reload_requested = True
+
+    def take_reload(self) -> bool:
+        """Return whether a reload was requested since the last call."""
+        if not self._is_reload_requested:
+            return False
+        # A request from now on may be for a configuration that is not read by this reload.
+        self._is_reload_requested = False
+        return True
 
 
 @contextmanager
@@ -117,7 +129,7 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
 
     handlers = dict.fromkeys(CODES, request_stop)
     if daemon:
-        handlers[signal.SIGHUP] = lambda *_: stop.reload_requested.set()
+        handlers[signal.SIGHUP] = lambda *_: stop.request_reload()
     elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # nohup ignores SIGHUP.
         del handlers[signal.SIGHUP]

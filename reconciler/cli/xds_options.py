@@ -50,17 +50,18 @@ def proxy_documents(server: "EnvoyServer") -> dict[str, Callable[[], Document]]:
     from reconciler.envoy.metrics import CONTENT_TYPE  # noqa: PLC0415  # needs an extra
 
     return {
-        "/_endpoint/proxies": _unless_stuck(lambda: Document(json.dumps(server.status()))),
-        "/_endpoint/metrics": _unless_stuck(
+        "/_endpoint/proxies": _if_responding(lambda: Document(json.dumps(server.status()))),
+        "/_endpoint/metrics": _if_responding(
             lambda: Document(server.metrics(), CONTENT_TYPE.encode())
         ),
     }
 
 
 def probe_documents(server: "EnvoyServer") -> dict[str, Callable[[], Document]]:
-    """Return the documents by which a supervisor sees whether a server works, by path."""
+    """Return the documents for probes of a server, by path."""
 
     def health() -> Document:
+        # It is the response that counts: the state may be unreadable.
         server.is_current()
         return Document('{"status": "alive"}')
 
@@ -69,15 +70,17 @@ def probe_documents(server: "EnvoyServer") -> dict[str, Callable[[], Document]]:
             return Document('{"status": "ready"}')
         return message(503, "the state cannot be read; proxies keep their configuration")
 
-    return {"/_endpoint/health": _unless_stuck(health), "/_endpoint/ready": _unless_stuck(ready)}
+    return {"/_endpoint/health": _if_responding(health), "/_endpoint/ready": _if_responding(ready)}
 
 
-def _unless_stuck(read: Callable[[], Document]) -> Callable[[], Document]:
+def _if_responding(read: Callable[[], Document]) -> Callable[[], Document]:
+    """Return ``read`` with an error document if the event loop of the server does not respond."""
+
     def read_in_time() -> Document:
         try:
             return read()
         except TimeoutError:
-            return message(503, "the server of Envoys is stuck")
+            return message(503, "the server of Envoys does not respond")
 
     return read_in_time
 

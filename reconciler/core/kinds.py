@@ -38,8 +38,10 @@ class Kind:
     owner_only: bool = False
 
 
-_ROUTES = ("grpcRoute", "http2Route", "httpRoute", "tcpRoute")
-_GATEWAY_ROUTES = ("grpcRoute", "http2Route", "httpRoute")
+HTTP_ROUTE_FIELDS = ("grpcRoute", "http2Route", "httpRoute")
+"""The fields of which the spec of a gateway route has one, by the protocol of the route."""
+ROUTE_FIELDS = (*HTTP_ROUTE_FIELDS, "tcpRoute")
+"""The fields of which the spec of a route has one, by the protocol of the route."""
 
 KINDS = {
     kind.name: kind
@@ -60,7 +62,7 @@ KINDS = {
             parent="virtual-router",
             references=tuple(
                 (f"{field}/action/weightedTargets/*/virtualNode", "virtual-node")
-                for field in _ROUTES
+                for field in ROUTE_FIELDS
             ),
         ),
         Kind(
@@ -80,7 +82,7 @@ KINDS = {
             parent="virtual-gateway",
             references=tuple(
                 (f"{field}/action/target/virtualService/virtualServiceName", "virtual-service")
-                for field in _GATEWAY_ROUTES
+                for field in HTTP_ROUTE_FIELDS
             ),
             owner_only=True,
         ),
@@ -88,7 +90,7 @@ KINDS = {
 }
 
 PROXY_KINDS = ("virtual-gateway", "virtual-node")
-"""The kinds whose resources are served by a proxy of their own."""
+"""The kinds whose resources have a proxy of their own."""
 
 
 def parent_of(key: Key) -> Key | None:

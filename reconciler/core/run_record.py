@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from reconciler.core.changes import (
     Change,
@@ -103,20 +102,20 @@ class RunRecord:
             return None
         changes = {change.key: change for change in self.plan.changes}
         outcomes = tuple(
-            _OUTCOMES[it.outcome](changes[it.key], it.reason)
-            for it in self.outcomes
-            if it.key in changes
+            _OUTCOMES[recorded.outcome](changes[recorded.key], recorded.reason)
+            for recorded in self.outcomes
+            if recorded.key in changes
         )
         return Report(self.plan, outcomes, self.head.counts.get("renewed", 0))
 
 
-def begun(head: RunHead, plan: Plan) -> RunRecord:
+def unfinished_record(head: RunHead, plan: Plan) -> RunRecord:
     """Return the record of a run that is about to make the changes of ``plan``."""
     counts = {"unknown": len(plan.changes) + len(plan.renewals)}
-    return RunRecord(_with_plan(head, plan, counts), shown(plan))
+    return RunRecord(_with_plan(head, plan, counts), visible_plan(plan))
 
 
-def ended(head: RunHead, report: Report, code: ExitCode) -> RunRecord:
+def finished_record(head: RunHead, report: Report, code: ExitCode) -> RunRecord:
     """Return the record of a run that ended with ``report``."""
     plan = report.plan
     counts = Counter(map(outcome_name, report.outcomes))
@@ -126,29 +125,28 @@ def ended(head: RunHead, report: Report, code: ExitCode) -> RunRecord:
         for outcome in report.outcomes
     )
     head = replace(_with_plan(head, plan, +counts), exit_code=int(code))
-    return RunRecord(head, shown(plan), outcomes)
+    return RunRecord(head, visible_plan(plan), outcomes)
 
 
-def shown(plan: Plan) -> Plan:
-    """Return ``plan`` with all that a reader sees, and nothing that only a write needs."""
+def visible_plan(plan: Plan) -> Plan:
+    """Return ``plan`` with everything that a reader sees, and nothing that only a write needs."""
     withheld = tuple(
-        replace(it, change=it.change and _shown_change(it.change)) for it in plan.withheld
+        replace(item, change=item.change and _visible_change(item.change)) for item in plan.withheld
     )
     return replace(
         plan,
-        changes=tuple(map(_shown_change, plan.changes)),
+        changes=tuple(map(_visible_change, plan.changes)),
         unchanged=(),
         withheld=withheld,
-        renewals=tuple(map(_shown_update, plan.renewals)),
+        renewals=tuple(map(_visible_update, plan.renewals)),
         applied_commit=None,
     )
 
 
 def write_record(record: RunRecord, clean: Callable[[str], str] = str) -> bytes:
-    """Return ``record`` as a line of JSON; ``clean`` removes secrets from a text."""
-    keys = {str(change.key) for change in record.plan.changes} if record.plan else set()
-    document: dict[str, Json] = {**encode(record), "keys": [*sorted(keys)]}
-    return f"{canonical_json(_cleaned(document, clean))}\n".encode("utf-8", "surrogatepass")
+    """Return ``record`` as a line of JSON; ``clean`` removes secrets from each text."""
+    line = canonical_json(_clean(encode(record), clean))
+    return f"{line}\n".encode("utf-8", "surrogatepass")
 
 
 def parse_head(line: bytes) -> RunHead | None:
@@ -164,10 +162,8 @@ def parse_head(line: bytes) -> RunHead | None:
 def parse_record(line: bytes) -> RunRecord | None:
     """Return the record in a line of ``write_record``; None for any other line."""
     try:
-        document: dict[str, Any] = json.loads(line)
-        document.pop("keys")
-        record: RunRecord = decode(RunRecord, document)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        record: RunRecord = decode(RunRecord, json.loads(line))
+    except (ValueError, TypeError):
         return None
     return record
 
@@ -196,45 +192,45 @@ def _reason(outcome: Outcome) -> str:
     return "" if isinstance(outcome, Applied) else outcome.reason
 
 
-def _shown_change(change: Change) -> Change:
+def _visible_change(change: Change) -> Change:
     if isinstance(change, Create):
-        return _shown_create(change)
+        return _visible_create(change)
     if isinstance(change, Delete):
-        return _shown_delete(change)
+        return _visible_delete(change)
     if isinstance(change, Update):
-        return _shown_update(change)
-    return replace(change, spec=None, tags={}, before=_shown_live(change.before))
+        return _visible_update(change)
+    return replace(change, spec=None, tags={}, before=_visible_live(change.before))
 
 
-def _shown_create(create: Create) -> Create:
+def _visible_create(create: Create) -> Create:
     return replace(create, spec=None, tags={})
 
 
-def _shown_delete(delete: Delete) -> Delete:
+def _visible_delete(delete: Delete) -> Delete:
     nodes = tuple(
-        Unlinked(_shown_live(node.before), {}, node.difference) for node in unlinked(delete)
+        Unlinked(_visible_live(node.before), {}, node.difference) for node in unlinked(delete)
     )
-    return replace(delete, before=_shown_live(delete.before), unlinked=nodes)
+    return replace(delete, before=_visible_live(delete.before), unlinked=nodes)
 
 
-def _shown_update(update: Update) -> Update:
+def _visible_update(update: Update) -> Update:
     routes = tuple(
-        DetachedRoute(_shown_delete(route.detach), _shown_create(route.attach), route.cause)
+        DetachedRoute(_visible_delete(route.detach), _visible_create(route.attach), route.cause)
         for route in detached_routes(update)
     )
-    before = _shown_live(update.before)
+    before = _visible_live(update.before)
     return replace(update, spec=None, tags={}, before=before, detached=routes)
 
 
-def _shown_live(live: LiveResource) -> LiveResource:
+def _visible_live(live: LiveResource) -> LiveResource:
     return replace(live, spec={}, tags={}, unknown=())
 
 
-def _cleaned(value: Json, clean: Callable[[str], str]) -> Json:
+def _clean(value: Json, clean: Callable[[str], str]) -> Json:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {name: _cleaned(member, clean) for name, member in value.items()}
+        return {name: _clean(member, clean) for name, member in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, clean) for item in value]
+        return [_clean(item, clean) for item in value]
     return value

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from reconciler.core.kinds import ROUTE_FIELDS
 from reconciler.core.resources import Json
-
-_ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +49,5 @@ def _shares(side: Json) -> Mapping[str, Fraction]:
 
 def _weighted_targets(side: Any) -> Iterator[Mapping[str, Any]]:
     spec: Mapping[str, Any] = (side or {}).get("spec") or {}
-    for name in _ROUTES:
+    for name in ROUTE_FIELDS:
         yield from spec.get(name, {}).get("action", {}).get("weightedTargets", ())

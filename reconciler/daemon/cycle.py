@@ -65,8 +65,8 @@ class CycleTarget(Protocol):
     def drop_cache(self) -> None:
         """Drop the read cache, so that the next cycle reads everything again."""
 
-    def with_call_counts(self, status: DaemonStatus) -> DaemonStatus:
-        """Count the cycle, and return `status` with the numbers of API calls and responses."""
+    def end(self, status: DaemonStatus) -> DaemonStatus:
+        """End the cycle, and return `status` with the numbers of API calls and responses."""
 
 
 class CycleRunner:
@@ -105,7 +105,7 @@ class CycleRunner:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
             ended = self._reconcile_or_report(status, self._last_valid, forced=forced)
-        return self._target.with_call_counts(replace(ended, cycle_finished_at=self._now()))
+        return self._target.end(replace(ended, cycle_finished_at=self._now()))
 
     def _reconcile_or_report(
         self, status: DaemonStatus, desired: Mapping[Key, Desired], *, forced: bool

@@ -59,17 +59,17 @@ class CloudMap(InstanceSource):
             self._instances = instances
         if not errors:
             self.read_at = time.monotonic()
-        self._report("; ".join(errors[:1]))
+        self._report(errors[0] if errors else "")
 
     def _run(self, queries: Queries) -> None:
         polled_at, polled = 0.0, frozenset[CloudMapQuery]()
         while not self._stopped.wait(limits.XDS_INSTANCES_POLL_SECONDS):
-            wanted = frozenset(queries())
+            current = frozenset(queries())
             is_due = time.monotonic() - polled_at >= limits.CLOUD_MAP_POLL_SECONDS
             # A new node does not wait.
-            if is_due or wanted - polled:
-                self.poll(wanted)
-                polled_at, polled = time.monotonic(), wanted
+            if is_due or current - polled:
+                self.poll(current)
+                polled_at, polled = time.monotonic(), current
 
 
 def _instances(responses: Mapping[CloudMapQuery, Mapping[str, Any]]) -> PolledInstances:

@@ -142,7 +142,7 @@ def _write(proxy: ProxyFiles, files: Iterable[str]) -> bool:
 
 
 def _replace(path: Path, content: str) -> None:
-    """Replace a file by one with another content, which is written aside."""
+    """Replace a file at once by one with another content."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_text(content, "utf-8")
@@ -156,7 +156,7 @@ def _replace(path: Path, content: str) -> None:
 
 
 def _remove_old_parts(directory: Path) -> None:
-    """Remove what an export left that was killed while it wrote."""
+    """Remove the incomplete files of exports that were killed."""
     for part in directory.glob(".*.part"):
         if time.time() - part.stat().st_mtime > limits.ENVOY_PART_SECONDS:
             part.unlink(missing_ok=True)

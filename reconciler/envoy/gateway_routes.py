@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from reconciler.core.kinds import HTTP_ROUTE_FIELDS
 from reconciler.envoy.context import MeshContext
 from reconciler.envoy.losses import Loss, Place, RefusedError
 from reconciler.envoy.matches import grpc_match, http_match, order, require_header_value
 from reconciler.envoy.messages import Message, Part
 from reconciler.envoy.routes import service_timeouts
 from reconciler.envoy.services import (
-    HTTP_FIELDS,
     TCP,
     RoutePart,
     Service,
@@ -77,7 +77,7 @@ def gateway_routes(
     """Return the routes of a gateway on the listener with ``port``, one of its ``ports``."""
     found = []
     for resource in context.mesh.gateway_routes.get(gateway.key.name, ()):
-        for field in HTTP_FIELDS:
+        for field in HTTP_ROUTE_FIELDS:
             if field not in resource.spec:
                 continue
             place = Place(losses, resource.key) / field

@@ -6,7 +6,7 @@ route table of a proxy is put together from its virtual hosts.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -42,7 +42,7 @@ class Packer:
         self._resources = WeakValueDictionary[tuple[str, str], PackedResource]()
         self._contents = WeakValueDictionary[tuple[str, str], TypeState]()
 
-    def pack(self, configs: Iterable[ProxyConfig]) -> list[ProxyState]:
+    def pack(self, configs: Sequence[ProxyConfig]) -> list[ProxyState]:
         """Return the state of each proxy.
 
         Raises:
@@ -59,53 +59,54 @@ class Packer:
             ROUTES: config.route_tables,
         }
         return {
-            type_url: self._shared(type_url, packing.resources(type_url, named))
+            type_url: self._share(type_url, packing.pack_all(type_url, named))
             for type_url, named in messages.items()
         }
 
-    def _shared(self, type_url: str, resources: Mapping[str, PackedResource]) -> TypeState:
+    def _share(self, type_url: str, resources: Mapping[str, PackedResource]) -> TypeState:
         content = TypeState(resources)
         return self._contents.setdefault((type_url, content.version), content)
 
 
 class _Packing:
-    """One pass, in which an object that is seen again is neither hashed nor encoded again."""
+    """One pass, in which an object that is seen again is neither hashed nor encoded again.
+
+    Objects are known by their addresses, so all of them must exist until the pass ends.
+    """
 
     def __init__(self, known: WeakValueDictionary[tuple[str, str], PackedResource]) -> None:
         self._known = known
         self._by_object: dict[int, PackedResource] = {}
 
-    def resources(
-        self, type_url: str, messages: Mapping[str, Message]
-    ) -> dict[str, PackedResource]:
-        """Return the resources of one type of a proxy."""
+    def pack_all(self, type_url: str, messages: Mapping[str, Message]) -> dict[str, PackedResource]:
+        """Return the packed resources of one type of a proxy."""
         if type_url == ROUTES:
-            return {name: self._route_table(name, table) for name, table in messages.items()}
+            return {name: self._pack_route_table(name, table) for name, table in messages.items()}
         encode = partial(encoding.encode_any, _NAMES[type_url])
         return {
-            name: self._object(type_url, name, message, encode)
+            name: self._pack_message(type_url, name, message, encode)
             for name, message in messages.items()
         }
 
-    def _route_table(self, name: str, table: Message) -> PackedResource:
+    def _pack_route_table(self, name: str, table: Message) -> PackedResource:
         hosts = tuple(
-            self._object(_VIRTUAL_HOST, host["name"], host, _encoded_host)
+            self._pack_message(_VIRTUAL_HOST, host["name"], host, _encode_host)
             for host in table["virtual_hosts"]
         )
         rest = {field: value for field, value in table.items() if field != "virtual_hosts"}
         digest = _digest([rest, *(host.digest for host in hosts)])
-        return self._packed(ROUTES, name, digest, lambda: _encoded_table(rest, hosts), hosts)
+        return self._pack(ROUTES, name, digest, lambda: _encode_table(rest, hosts), hosts)
 
-    def _object(
+    def _pack_message(
         self, kind: str, name: str, message: Message, encode: Callable[[Message], bytes]
     ) -> PackedResource:
         found = self._by_object.get(id(message))
         if found is None:
-            found = self._packed(kind, name, _digest(message), lambda: encode(message))
+            found = self._pack(kind, name, _digest(message), lambda: encode(message))
             self._by_object[id(message)] = found
         return found
 
-    def _packed(
+    def _pack(
         self,
         kind: str,
         name: str,
@@ -123,11 +124,11 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _encoded_host(host: Message) -> bytes:
+def _encode_host(host: Message) -> bytes:
     return encoding.encode(encoding.ROUTE_TABLE, {"virtual_hosts": [host]})
 
 
-def _encoded_table(rest: Message, hosts: Iterable[PackedResource]) -> bytes:
+def _encode_table(rest: Message, hosts: Iterable[PackedResource]) -> bytes:
     """Return a route table; Protobuf joins messages of one type that follow each other."""
     encoded = encoding.encode(encoding.ROUTE_TABLE, rest)
     return encoding.as_any(encoding.ROUTE_TABLE, b"".join([encoded, *(it.body for it in hosts)]))

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconciler.core.kinds import ROUTE_FIELDS
 from reconciler.envoy.context import MeshContext
 from reconciler.envoy.losses import Loss, Place
 from reconciler.envoy.messages import Part
 from reconciler.envoy.snapshot import Resource
 from reconciler.envoy.targets import target_ports
 
-HTTP_FIELDS = ("httpRoute", "http2Route", "grpcRoute")
 TCP = "tcp"
 # A request carries the name as its host, so it cannot have other characters.
 _HOST = re.compile(r"[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?")
@@ -123,7 +123,7 @@ def _router_ports(context: MeshContext, router: Resource, losses: list[Loss]) ->
 
 
 def _parts(resource: Resource, losses: list[Loss]) -> Iterator[RoutePart]:
-    for field in (*HTTP_FIELDS, "tcpRoute"):
+    for field in ROUTE_FIELDS:
         if field in resource.spec:
             place = Place(losses, resource.key) / field
             yield RoutePart(resource, field, resource.spec[field], place)

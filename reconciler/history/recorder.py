@@ -13,11 +13,11 @@ from reconciler.core.report import Failed, Report
 from reconciler.core.run_record import (
     RunHead,
     RunRecord,
-    begun,
-    ended,
+    finished_record,
     has_key,
     parse_head,
     parse_record,
+    unfinished_record,
     write_record,
 )
 from reconciler.history.history_file import HistoryFiles
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The facts about a run that its plan does not have."""
+    """The facts that all runs of one process share."""
 
     command: str
     actor: str
@@ -53,16 +53,17 @@ class Recorder:
         """Return the record of a run that started at ``started_at``, in seconds since 1970."""
         return RecordedRun(self, started_at)
 
-    def is_new_problem(self, problem: str | None) -> bool:
-        """Return whether `problem` is one that the run before did not have, and remember it."""
+    def remember_problem(self, problem: str | None) -> bool:
+        """Remember ``problem``, and return whether the run before did not have it."""
         is_new, self._problem = problem != self._problem, problem
         return is_new and problem is not None
 
-    def has_new_findings(self, report: Report) -> bool:
-        """Return whether ``report`` has findings that differ from those before; remember them."""
-        plan, before = report.plan, self._findings
-        failures = [(it.change.key, it.reason) for it in report.outcomes if isinstance(it, Failed)]
-        findings = ([(it.key, it.reason) for it in plan.withheld], plan.unlisted, failures)
+    def remember_findings(self, report: Report) -> bool:
+        """Remember the findings of ``report``, and return whether they are new."""
+        failed = [outcome for outcome in report.outcomes if isinstance(outcome, Failed)]
+        failures = [(outcome.change.key, outcome.reason) for outcome in failed]
+        withheld = [(item.key, item.reason) for item in report.plan.withheld]
+        before, findings = self._findings, (withheld, report.plan.unlisted, failures)
         self._findings = findings
         return findings != before and any(findings)
 
@@ -98,31 +99,45 @@ class RecordedRun:
         started = datetime.fromtimestamp(self.started_at, UTC)
         self.run = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
-    def begins_to_write(self, plan: Plan) -> None:
+    def record_start(self, plan: Plan) -> None:
         """Record the changes that will be made, so that a killed process leaves them as unknown."""
         if plan.changes or plan.renewals:
-            self.recorder.write(begun(self._head(), plan))
+            self.recorder.write(unfinished_record(self._head(), plan))
 
-    def ended(self, report: Report, code: ExitCode, calls: Mapping[str, int]) -> None:
-        """Record the end of a run that had something to write, or whose findings are new."""
+    def record_end(self, report: Report, code: ExitCode, calls: Mapping[str, int]) -> None:
+        """Record the end of a run that had something to write, or whose findings are new.
+
+        Args:
+            report: The changes of the run.
+            code: The exit code of the run.
+            calls: Number of API calls by operation.
+        """
         plan = report.plan
-        if self.recorder.has_new_findings(report) or plan.changes or plan.renewals:
-            self.recorder.write(ended(self._head(calls), report, code))
+        if self.recorder.remember_findings(report) or plan.changes or plan.renewals:
+            self.recorder.write(finished_record(self._head(calls), report, code))
 
-    def failed(self, problem: str | None, code: ExitCode, calls: Mapping[str, int] = {}) -> None:
-        """Record a problem of the whole run, unless the run before had it; None is no problem."""
-        if self.recorder.is_new_problem(problem):
+    def record_failure(
+        self, problem: str | None, code: ExitCode, calls: Mapping[str, int] = {}
+    ) -> None:
+        """Record a problem of the whole run, unless the run before had it.
+
+        Args:
+            problem: Why the run failed as a whole; None if it did not.
+            code: The exit code of the run.
+            calls: Number of API calls by operation.
+        """
+        if self.recorder.remember_problem(problem):
             head = replace(self._head(calls), error=problem, exit_code=int(code))
             self.recorder.write(RunRecord(head))
 
     def _head(self, calls: Mapping[str, int] | None = None) -> RunHead:
+        """Return the head of the record; ``calls`` are None before the end of the run."""
         author = self.recorder.author
+        duration = max(0.0, self.recorder.now() - self.started_at)
         return RunHead(
             run=self.run,
             started_at=self.started_at,
-            duration_seconds=None
-            if calls is None
-            else max(0.0, self.recorder.now() - self.started_at),
+            duration_seconds=None if calls is None else duration,
             command=author.command,
             actor=author.actor,
             target=author.target,

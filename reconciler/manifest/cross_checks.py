@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from reconciler import limits
-from reconciler.core.kinds import Steps, parent_of, referenced_keys
+from reconciler.core.kinds import ROUTE_FIELDS, Steps, parent_of, referenced_keys
 from reconciler.core.planning.listener_changes import listeners
 from reconciler.core.resources import Key
 from reconciler.manifest import spec_checks
@@ -20,8 +20,8 @@ from reconciler.manifest.budget import unlimited
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
 
-_ROUTES = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
-_MAX_BACKENDS = 20  # named for each node, because a backend group may have thousands
+# Each of them is a diagnostic; a node may have thousands of a backend group.
+_MAX_NAMED_BACKENDS = 20
 _ROUTER_NAME = re.compile("[A-Za-z0-9_-]+")
 
 
@@ -250,11 +250,11 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
             service = Key("virtual-service", (*mesh.key.path, name), mesh.key.mesh_owner)
             if source.lacks(service) and not name.startswith("arn:"):
                 missing.append((index, name))
-        for index, name in missing[:_MAX_BACKENDS]:
+        for index, name in missing[:_MAX_NAMED_BACKENDS]:
             at = ("backends", index, "virtualService", "virtualServiceName")
             message = f"has the backend {name}, which is not declared as a virtual service"
             yield CrossCheckFailure(key, at, message, hint)
-        if rest := len(missing[_MAX_BACKENDS:]):
+        if rest := len(missing[_MAX_NAMED_BACKENDS:]):
             message = f"has {rest} more undeclared backends"
             yield CrossCheckFailure(key, ("backends",), message, hint)
 
@@ -273,7 +273,7 @@ def _spec_rule(rule: spec_checks.SpecRule) -> tuple[Code, _Rule]:
 
 def _routes(source: _Source) -> Iterator[tuple[Key, str, Any]]:
     for key, spec in source.of_kinds("route", "gateway-route"):
-        for route_field in _ROUTES:
+        for route_field in ROUTE_FIELDS:
             if route_field in spec:
                 yield key, route_field, spec[route_field]
 

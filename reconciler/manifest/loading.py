@@ -74,9 +74,9 @@ class LoadResult:
         return not _has_error(self.diagnostics)
 
     @property
-    def flawless(self) -> bool:
-        """Whether there is neither an error nor a warning; notes do not matter."""
-        return all(item.severity is Severity.NOTE for item in self.diagnostics)
+    def has_warnings(self) -> bool:
+        """Whether there is a warning; errors and notes do not matter."""
+        return any(item.severity is Severity.WARNING for item in self.diagnostics)
 
 
 def load_manifests(

@@ -7,15 +7,15 @@ Envoys leaves it out.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.core.envoy_syntax import MAX_SERVER_NAME, UINT32_MAX, log_formats, regexes
-from reconciler.core.kinds import PROXY_KINDS, Steps
+from reconciler.core.kinds import HTTP_ROUTE_FIELDS, PROXY_KINDS, ROUTE_FIELDS, Steps
 from reconciler.manifest.parsing.diagnostics import Code, one_of
 
-_HTTP_ROUTES = ("httpRoute", "http2Route", "grpcRoute")
-_ROUTES = (*_HTTP_ROUTES, "tcpRoute")
 _HTTP2_PROTOCOLS = ("http2", "grpc")
+_ROUTE_KINDS = ("route", "gateway-route")
+_PATHS = ("prefix", "path")
 
 
 class RejectedField(NamedTuple):
@@ -26,6 +26,10 @@ class RejectedField(NamedTuple):
     hint: str = ""
 
 
+SpecRule: TypeAlias = tuple[Code, tuple[str, ...], Callable[[Any], Iterator[RejectedField]]]
+"""A code, the kinds of the rule, and a function that yields the rejected fields of a spec."""
+
+
 def _unmatched(needed: Mapping[str, tuple[str, ...]], spec: Any) -> Iterator[RejectedField]:
     for route_field, fields in needed.items():
         if route_field in spec and not spec[route_field].get("match", {}).keys() & {*fields}:
@@ -34,7 +38,7 @@ def _unmatched(needed: Mapping[str, tuple[str, ...]], spec: Any) -> Iterator[Rej
 
 
 def _empty_ranges(spec: Any) -> Iterator[RejectedField]:
-    for route_field in _HTTP_ROUTES:
+    for route_field in HTTP_ROUTE_FIELDS:
         match = spec.get(route_field, {}).get("match", {})
         for field in ("headers", "metadata"):
             for index, item in enumerate(match.get(field, ())):
@@ -63,7 +67,7 @@ def _log_formats(spec: Any) -> Iterator[RejectedField]:
 
 
 def _retries(spec: Any) -> Iterator[RejectedField]:
-    for route_field in _HTTP_ROUTES:
+    for route_field in HTTP_ROUTE_FIELDS:
         retries = spec.get(route_field, {}).get("retryPolicy", {}).get("maxRetries", 0)
         if retries > UINT32_MAX:
             at = (route_field, "retryPolicy", "maxRetries")
@@ -72,7 +76,7 @@ def _retries(spec: Any) -> Iterator[RejectedField]:
 
 
 def _weights(spec: Any) -> Iterator[RejectedField]:
-    for route_field in _ROUTES:
+    for route_field in ROUTE_FIELDS:
         targets = spec.get(route_field, {}).get("action", {}).get("weightedTargets", ())
         if targets and not any(target["weight"] for target in targets):
             at = (route_field, "action", "weightedTargets")
@@ -127,9 +131,6 @@ def _texts(value: Any, name: str, at: Steps) -> Iterator[tuple[Steps, str]]:
             yield (*at, step), member
 
 
-_ROUTE_KINDS = ("route", "gateway-route")
-SpecRule = tuple[Code, tuple[str, ...], Callable[[Any], Iterator[RejectedField]]]
-_PATHS = ("prefix", "path")
 RULES: tuple[SpecRule, ...] = (
     (
         Code.CONTROLLER_RULE,
@@ -150,4 +151,4 @@ RULES: tuple[SpecRule, ...] = (
     (Code.ENVOY_HEALTH_CHECK, ("virtual-node",), _health_checks),
     (Code.ENVOY_SERVER_NAME, ("virtual-node",), _server_names),
 )
-"""The rules in order, each with the kinds that it is for."""
+"""The rules in order; the severity is that of the code."""

@@ -25,7 +25,7 @@ SENT, DROPPED = "sent", "dropped"
 
 
 class NotifyError(ReconcilerError):
-    """A receiver did not take a notification."""
+    """A receiver did not accept a notification."""
 
 
 @dataclass(slots=True)

@@ -61,9 +61,9 @@ def run_as_text(record: RunRecord, layout: Layout) -> str:
 def run_as_json(record: RunRecord) -> str:
     """Return one run, its changes and its outcomes, as one line of JSON."""
     document = {"schema": SCHEMA, **_head(record.head)}
-    if record.plan is not None:
-        document["changes"] = [json_output.change_document(it) for it in record.plan.changes]
-        document["withheld"] = [json_output.withheld_document(it) for it in record.plan.withheld]
+    if (plan := record.plan) is not None:
+        document["changes"] = [json_output.change_document(it, plan) for it in plan.changes]
+        document["withheld"] = [json_output.withheld_document(it, plan) for it in plan.withheld]
     report = record.report
     outcomes = report.outcomes if report else ()
     document["outcomes"] = [json_output.outcome_document(outcome) for outcome in outcomes]

@@ -77,9 +77,9 @@ def plan_document(plan: Plan) -> dict[str, Json]:
         "revision": _revision(plan.revision),
         "fingerprint": plan.fingerprint,
         "specs": SPECS,
-        "changes": [_change(change, plan) for change in plan.changes],
+        "changes": [change_document(change, plan) for change in plan.changes],
         "unchanged": [str(key) for key in plan.unchanged],
-        "withheld": [_withheld(withheld, plan) for withheld in plan.withheld],
+        "withheld": [withheld_document(withheld, plan) for withheld in plan.withheld],
         "unlisted": [_unlisted(unlisted) for unlisted in plan.unlisted],
         "owned": plan.owned,
     }
@@ -149,12 +149,8 @@ def _run(code: ExitCode, calls: Mapping[str, int]) -> dict[str, Json]:
     return {**_code(code), "calls": dict(calls)}
 
 
-def _change(change: Change, plan: Plan) -> Json:
-    return {**change_document(change), "proxies": list(plan.proxies.get(str(change.key), ()))}
-
-
-def change_document(change: Change) -> dict[str, Json]:
-    """Return a change as a JSON object."""
+def change_document(change: Change, plan: Plan) -> Json:
+    """Return a change of ``plan`` as a JSON object."""
     patch: list[Json] = list(change.difference.patch)
     before, after = change.difference.before, change.difference.after
     return {
@@ -166,9 +162,10 @@ def change_document(change: Change) -> dict[str, Json]:
         "patch": patch,
         "spec": None if isinstance(change, Delete) else change.spec,
         "traffic": change.traffic.value if change.traffic else None,
-        "shares": [_share(it) for it in share_changes(before, after)],
+        "shares": [_share(share) for share in share_changes(before, after)],
         "detached": [_detached_route(route) for route in detached_routes(change)],
         "unlinked": [_link(link) for link in unlinked(change)],
+        "proxies": list(plan.proxies.get(str(change.key), ())),
     }
 
 
@@ -209,20 +206,15 @@ def _field(field: FieldChange) -> Json:
     return document
 
 
-def _withheld(withheld: Withheld, plan: Plan) -> Json:
-    change = _change(withheld.change, plan) if withheld.change else None
-    return {**withheld_document(withheld), "change": change}
-
-
-def withheld_document(withheld: Withheld) -> dict[str, Json]:
-    """Return a withheld resource as a JSON object."""
+def withheld_document(withheld: Withheld, plan: Plan) -> Json:
+    """Return a withheld resource of ``plan`` as a JSON object."""
     return {
         "key": str(withheld.key),
         "reason_code": withheld.reason_code.value,
         "reason": withheld.reason,
         "origin": _origin(withheld.origin),
         "owner": withheld.owner,
-        "change": change_document(withheld.change) if withheld.change else None,
+        "change": change_document(withheld.change, plan) if withheld.change else None,
     }
 
 
@@ -239,7 +231,7 @@ def _origin(origin: Origin | None) -> Json:
 
 
 def outcome_document(outcome: Outcome) -> Json:
-    """Return how a change ended as a JSON object."""
+    """Return the outcome of a change as a JSON object."""
     return {
         "key": str(outcome.change.key),
         "operation": operation_name(outcome.change),

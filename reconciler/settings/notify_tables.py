@@ -27,9 +27,9 @@ class NotifyConfig:
         type: ``webhook`` or ``slack``.
         url: Its URL; None if it is in ``url_file``.
         secret_file: A file with the key of the signatures of a webhook.
-        on: The kinds of findings that it is told about.
-        targets: The names of targets that it is told about; empty for all.
-        remind_seconds: After this time it is told again of findings that are not over; 0 never.
+        on: The kinds of findings that it gets.
+        targets: The names of the targets whose findings it gets; empty for all.
+        remind_seconds: After this time findings that are not over are sent again; 0 never.
     """
 
     type: str
@@ -79,7 +79,7 @@ def _parse(place: str, table: Mapping[str, Any]) -> NotifyConfig:
 
 
 def check_url(name: str, url: str) -> None:
-    """Raise UsageError if `url` is no HTTP URL; it may be a secret, so it is not shown."""
+    """Raise UsageError if `url` is not an HTTP URL; it may be a secret, so it is not shown."""
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()

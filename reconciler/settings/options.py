@@ -368,8 +368,8 @@ OPTIONS = (
     Option(
         "since",
         OptionGroup.SELECTION,
-        "Only runs that started since then: a duration such as 90min, 12h or 7d, or a time such as "
-        "2026-11-30T08:00.",
+        "Only runs that started since then: a duration such as 90min, 12h or 7d, or a time, in UTC "
+        "unless it has an offset, such as 2026-11-30T08:00.",
         "WHEN",
         command="history",
         configurable=False,
@@ -510,8 +510,8 @@ OPTIONS = (
     Option(
         "wait-proxies",
         OptionGroup.APPLY,
-        "Wait so long until the connected Envoys of the changed meshes have acknowledged the "
-        "changes, and exit with 4 if one has not.",
+        "Maximum time to wait until all connected Envoys of the changed meshes have acknowledged "
+        "the changes; exit with 4 if one has not. Default: do not wait.",
         "SECONDS",
         OptionType.SECONDS,
         command="apply",
@@ -687,7 +687,7 @@ OPTIONS = (
     Option(
         "instances",
         OptionGroup.ENVOY,
-        "YAML file with the instances of Cloud Map services.",
+        "YAML file with the instances of Cloud Map services. In validate, only with --envoy.",
         "FILE",
         commands=("validate", *ENVOY_COMMANDS, *XDS_COMMANDS),
         configurable=False,
@@ -695,7 +695,8 @@ OPTIONS = (
     Option(
         "cloud-map",
         OptionGroup.ENVOY,
-        "Poll AWS Cloud Map in --xds-region for the instances of its services.",
+        "Poll AWS Cloud Map in --xds-region for the instances of its services, instead of "
+        "--instances.",
         type=OptionType.FLAG,
         commands=XDS_COMMANDS,
         configurable=False,
@@ -781,7 +782,7 @@ OPTIONS = (
     *_server_options(
         "envoy serve",
         OptionGroup.ENVOY,
-        "Address to serve probes, the proxies and the metrics on. Default: none.",
+        "Address to serve probes, the list of proxies and metrics on. Default: none.",
         None,
         "read the status and, without --xds-ca, the configuration of every proxy",
     ),

@@ -70,8 +70,8 @@ class GitSource:
         pins = mirror.directory.with_suffix(".pins")
         self._pin_file = PinFile(pins / f"{name}.json", pins / f"{old}.json")
         self._pin: Pin | None = None
-        self._tip: str | None = None
-        self._newest: str | None = None
+        self._tip: str | None = None  # the newest commit when the good one was read
+        self._newest: str | None = None  # the newest known commit, also if it cannot be used
         self._good: Snapshot | None = None
         self._read: SourceRevision | None = None
         self._error: UsageError | RepositoryError | None = None
@@ -79,7 +79,7 @@ class GitSource:
         self._failures = 0
         self._next_poll_at: float | None = None
         self._was_rebuilt = False
-        self._used: str | None = None
+        self._used: str | None = None  # the last good commit, also after it lost its signer
         self._signers = AllowedSigners(settings.allowed_signers)
         self._signers_stamp = self._signers.stamp()
 

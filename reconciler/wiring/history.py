@@ -1,4 +1,4 @@
-"""Opens the history, and finds who runs this process."""
+"""Opens the history, and finds the user or the job that runs this process."""
 
 import getpass
 import os

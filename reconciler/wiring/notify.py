@@ -1,4 +1,4 @@
-"""Opens the receivers of ``[[notify]]``, and tells them of each cycle."""
+"""Opens the receivers of ``[[notify]]``, and notifies them of each cycle."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus
-from reconciler.core.state.findings import ToldFindings
+from reconciler.core.state.findings import SentFindings
 from reconciler.known_secrets import remember
 from reconciler.notify.message import Receiver
 from reconciler.notify.sender import Sender
@@ -62,28 +62,34 @@ def name_of(number: int, config: NotifyConfig) -> str:
 
 
 @dataclass(slots=True)
-class _Opened:
+class _Subscription:
     sender: Sender
-    told: ToldFindings
+    sent: SentFindings
 
 
 @dataclass(slots=True)
 class Notifier:
     """The receivers of one daemon."""
 
-    _opened: list[_Opened] = field(default_factory=list)
+    _subscriptions: list[_Subscription] = field(default_factory=list)
 
-    def tell(self, status: DaemonStatus, report: Report | None, now: float) -> None:
-        """Queue the notifications of a cycle, and return at once."""
-        for opened in self._opened:
-            opened.told, notifications = opened.told.after(status, report, now)
+    def notify(self, status: DaemonStatus, report: Report | None, now: float) -> None:
+        """Queue the notifications of a cycle, and return at once.
+
+        Args:
+            status: The status after the cycle.
+            report: The changes of the cycle; None if it did not get that far.
+            now: Wall-clock time, in seconds since 1970.
+        """
+        for subscription in self._subscriptions:
+            subscription.sent, notifications = subscription.sent.after(status, report, now)
             for notification in notifications:
-                opened.sender.send(notification)
+                subscription.sender.send(notification)
 
     def stop(self) -> None:
-        """End all senders, after one more try of what waits."""
-        for opened in self._opened:
-            opened.sender.stop()
+        """End all senders, after one more try of the notifications that wait."""
+        for subscription in self._subscriptions:
+            subscription.sender.stop()
 
 
 def open_notifier(
@@ -101,9 +107,9 @@ def open_notifier(
     """
     return Notifier(
         [
-            _Opened(
+            _Subscription(
                 Sender(name_of(number, config), open_receiver(config), on_result),
-                ToldFindings(frozenset(config.on), config.remind_seconds),
+                SentFindings(frozenset(config.on), config.remind_seconds),
             )
             for number, config in enumerate(configs)
             if not config.targets or target in config.targets

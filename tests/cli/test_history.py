@@ -100,7 +100,7 @@ def test_commands_that_write_nothing_and_wrong_usage_are_not_recorded(
     assert cli("history", "--history", "none").code == 64
 
 
-def test_what_is_withheld_is_recorded(
+def test_withheld_changes_are_recorded(
     cli: Cli, write: Write, where: tuple[str, ...], live: object
 ) -> None:
     live.client.create_mesh(meshName="a")  # type: ignore[attr-defined]  # of the fixture
@@ -154,8 +154,8 @@ def test_runs_are_selected(cli: Cli, write: Write, where: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--since", "soon"), '"soon" is no --since: pass a duration such as 12h'),
-        (("--since", "99999999999d"), "is no --since"),
+        (("--since", "soon"), 'invalid --since "soon": use a duration such as 12h'),
+        (("--since", "99999999999d"), 'invalid --since "99999999999d"'),
         (("nowhere",), "no run nowhere in .reconciler/history"),
         (("a", "b"), "pass one RUN"),
         (("a", "--key", "mesh/a"), "remove --key"),

@@ -46,19 +46,21 @@ def test_each_receiver_gets_one_notification(cli: Cli, write: Write) -> None:
     assert (result.code, result.err) == (0, "")
     assert asked == ["POST /hook", "POST /canary-of-a-url"]
     assert result.out == (
-        "notify[0] (webhook) took the notification.\nnotify[1] (slack) took the notification.\n"
+        "notify[0] (webhook) accepted the notification.\n"
+        "notify[1] (slack) accepted the notification.\n"
     )
 
 
-def test_a_receiver_that_takes_none_is_named(cli: Cli, write: Write) -> None:
+def test_a_receiver_that_does_not_accept_it_is_named(cli: Cli, write: Write) -> None:
     with scripted(lambda *_: Answer(404)) as server:
         chat = f'type = "slack"\nurl = "{server.url}/canary-of-a-url"'
         configure(write, chat, 'type = "webhook"\nurl = "http://127.0.0.1:1"')
         result = cli("notify", "test")
     assert (result.code, result.out) == (1, "")
     first, second = result.err.splitlines()
-    assert first == "reconciler: notify[0] (slack) took no notification: the response was HTTP 404"
-    assert second.startswith("reconciler: notify[1] (webhook) took no notification: no response: ")
+    rejected = "did not accept the notification"
+    assert first == f"reconciler: notify[0] (slack) {rejected}: the response was HTTP 404"
+    assert second.startswith(f"reconciler: notify[1] (webhook) {rejected}: no response: ")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_wrong_settings_are_one_line(cli: Cli, write: Write, table: str, words: 
 
 
 @pytest.mark.process
-def test_a_daemon_tells_of_drift_and_what_it_did(
+def test_a_daemon_notifies_of_drift_and_of_its_repair(
     write: Write, start: Start, live: object, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
@@ -117,9 +119,9 @@ def test_an_outage_of_many_meshes_is_one_alert_and_one_recovery(
         urllib3.request("DELETE", f"{endpoint.url}/_endpoint/faults")
         eventually(lambda: "recovered" in dict(events(server)))
         code, _ = ended(process, 15)
-        told = [kind for kind, _ in events(server)]
+        sent = [kind for kind, _ in events(server)]
     assert code == 0
-    assert told == ["failed", "recovered"]
+    assert sent == ["failed", "recovered"]
 
 
 def test_the_url_of_a_chat_hides_no_other_url_of_its_host(cli: Cli, write: Write) -> None:

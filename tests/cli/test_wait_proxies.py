@@ -1,4 +1,4 @@
-"""apply --wait-proxies: it returns when the Envoys have acknowledged what was applied."""
+"""apply --wait-proxies returns when the Envoys have acknowledged the changes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,7 +110,7 @@ def is_settled(server: EnvoyServer) -> bool:
     return bool(rows) and not any(row["is_behind"] for row in rows)
 
 
-def test_it_returns_when_the_proxy_has_acknowledged(
+def test_apply_returns_when_the_proxy_has_acknowledged(
     apply: Callable[..., Run], server: EnvoyServer, socket: Path
 ) -> None:
     done = apply(80)
@@ -142,7 +142,7 @@ def test_a_proxy_that_rejects_the_change_is_named(
     assert "virtual-node/m/a (no such port)" in done.err
 
 
-def test_proxies_that_do_not_exist_or_are_of_others_are_not_waited_for(
+def test_proxies_without_a_node_or_of_another_account_are_not_waited_for(
     apply: Callable[..., Run], server: EnvoyServer, socket: Path
 ) -> None:
     with client(f"unix:{socket}") as stream, client(f"unix:{socket}") as other:

@@ -22,9 +22,12 @@ class Floor:
     """One row of the table.
 
     Attributes:
-        tests: What the names of its tests begin with.
-        cases: What the names of its tests have in brackets.
-        measure: What the tests measured, and the limit of it; the tests assert all else.
+        words: The subject of the row.
+        floor: The condition that must hold, as text.
+        tests: The prefixes of the names of its tests.
+        cases: A text in the brackets of these names.
+        measure: The name of a figure that the tests record, and its limit; the tests assert all
+            other conditions.
     """
 
     words: str
@@ -120,7 +123,7 @@ FLOORS = (
 # Pytest keeps its plugins in sets.
 @dataclass(eq=False)
 class Reports:
-    """A plugin of pytest that keeps what each test did and recorded."""
+    """A plugin of pytest that keeps the outcomes of all tests and the figures that they record."""
 
     outcomes: dict[str, str] = field(default_factory=dict)
     figures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -161,7 +164,7 @@ class Reports:
         return "ok"
 
     def seen(self, floor: Floor) -> list[str]:
-        """Return what the tests of a floor recorded."""
+        """Return the figures that the tests of a floor recorded."""
         names = self.of(floor)
         if floor.measure:
             key, _ = floor.measure

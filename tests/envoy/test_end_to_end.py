@@ -17,7 +17,7 @@ from envoy.meshes import Specs, listening, to_router
 from git_servers import git_server
 from manifest_text import manifest_text
 from repository import git, publish
-from webhooks import tell_of_push
+from webhooks import send_push
 
 from bench.daemon import daemon
 
@@ -54,7 +54,7 @@ class Repository:
         (self.clone / "m.yaml").write_text(manifest_text(specs(target)))
         git(self.clone, "commit", "--quiet", "--all", "--message", f"Lead requests to n{target}")
         git(self.clone, "push", "--quiet")
-        tell_of_push(self.daemon_url, self.secret)
+        send_push(self.daemon_url, self.secret)
 
 
 @contextmanager

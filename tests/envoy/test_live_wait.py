@@ -1,4 +1,4 @@
-"""apply --wait-proxies with a real Envoy: the next request takes the new way."""
+"""apply --wait-proxies with a real Envoy: the next request uses the new route."""
 
 import json
 from collections.abc import Callable

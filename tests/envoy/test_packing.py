@@ -49,15 +49,15 @@ def test_a_virtual_host_is_one_object_in_all_tables_and_revisions() -> None:
     other = {**listening("http", 80), **dns("d"), **backend("t.local", "s.local")}
     packer = Packer()
     specs = shop(virtual_node__m__d=other)
-    found = packer.pack(it for it in translated(specs) if it.key.name in "ad")
+    found = packer.pack([it for it in translated(specs) if it.key.name in "ad"])
     specs["virtual-node/m/e"] = {**other, **backend("s.local", "none.local")}
-    later = packer.pack(it for it in translated(specs) if it.key.name in "ade")
+    later = packer.pack([it for it in translated(specs) if it.key.name in "ade"])
     hosts = hosts_of([*found, *later])
     assert len(hosts) == 5
     assert len({id(host) for host in hosts}) == 1
 
 
-def test_a_table_from_its_virtual_hosts_is_what_it_is_as_a_whole() -> None:
+def test_a_table_made_of_its_virtual_hosts_equals_one_encoded_as_a_whole() -> None:
     configs = translated(shop(mesh__m={"egressFilter": {"type": "ALLOW_ALL"}}))
     for config, state in zip(configs, Packer().pack(configs), strict=True):
         for name, table in config.route_tables.items():

@@ -27,7 +27,7 @@ from reconciler.serving.http_server import listen, run_server, url_of
 from reconciler.serving.protocol import Limits
 
 
-class Stuck:
+class NotResponding:
     """A server whose event loop does not respond."""
 
     def status(self) -> NoReturn:
@@ -117,15 +117,18 @@ def test_the_documents_are_read_over_http(tmp_path: Path) -> None:
         assert get(url, "/_endpoint/health")[0] == 200
 
 
-def test_a_server_that_is_stuck_is_not_healthy() -> None:
-    with shown(cast("EnvoyServer", Stuck())) as url:
+def test_a_server_that_does_not_respond_is_not_healthy() -> None:
+    with shown(cast("EnvoyServer", NotResponding())) as url:
         for path in ("health", "ready", "proxies", "metrics"):
             status, text = get(url, f"/_endpoint/{path}")
-            assert (status, json.loads(text)["message"]) == (503, "the server of Envoys is stuck")
+            assert (status, json.loads(text)["message"]) == (
+                503,
+                "the server of Envoys does not respond",
+            )
 
 
 @pytest.mark.process
-def test_a_replica_has_the_doors_of_the_endpoint(here: Path, cli: Cli) -> None:
+def test_envoy_serve_has_the_paths_of_the_endpoint(here: Path, cli: Cli) -> None:
     with LocalEndpoint(here / ".reconciler"):
         command = [sys.executable, "-m", "reconciler", "envoy", "serve", "--xds", "unix:x.sock"]
         command += ["--listen", "127.0.0.1:0"]
@@ -150,7 +153,7 @@ def test_a_replica_has_the_doors_of_the_endpoint(here: Path, cli: Cli) -> None:
         (("--cloud-map", "--instances", "i"), "pass either --instances FILE or --cloud-map"),
     ],
 )
-def test_an_address_that_is_wrong_is_wrong_usage(
+def test_a_wrong_option_is_wrong_usage(
     cli: Cli, here: Path, arguments: tuple[str, ...], text: str
 ) -> None:
     with LocalEndpoint(here / ".reconciler"):

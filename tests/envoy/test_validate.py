@@ -113,9 +113,7 @@ def test_a_field_is_reported_once_and_nothing_of_invalid_manifests(cli: Cli, wri
 
 
 @given(random_snapshots())
-@settings(
-    max_examples=LOSSES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=LOSSES, suppress_health_check=SLOW)
 def test_every_loss_is_at_a_field_that_a_manifest_can_have(snapshot: Snapshot) -> None:
     for loss in all_losses(Translator(snapshot).translate_all()):
         assert_is_field(loss)

@@ -1,4 +1,4 @@
-"""What a process records of its runs, and that it never fails for the sake of a record."""
+"""Which runs a process records, and that no run fails because of its record."""
 
 import logging
 from pathlib import Path
@@ -35,10 +35,10 @@ def applied(made: Plan) -> Report:
 
 def test_a_run_is_one_run_before_and_after_its_end(files: HistoryFiles, recorder: Recorder) -> None:
     run = recorder.start(1_000)
-    run.begins_to_write(SMALL)
+    run.record_start(SMALL)
     (head,) = list_runs(files)
     assert (head.exit_code, head.duration_seconds, head.counts) == (None, None, {"unknown": 2})
-    run.ended(applied(SMALL), ExitCode.OK, {"CreateMesh": 2})
+    run.record_end(applied(SMALL), ExitCode.OK, {"CreateMesh": 2})
     (head,) = list_runs(files)
     assert (head.run, head.exit_code, head.duration_seconds) == (run.run, 0, 7.5)
     assert (head.counts, head.calls) == ({"applied": 2}, {"CreateMesh": 2})
@@ -47,13 +47,13 @@ def test_a_run_is_one_run_before_and_after_its_end(files: HistoryFiles, recorder
     )  # fmt: skip
 
 
-def test_a_run_that_has_nothing_to_say_is_not_recorded(
+def test_a_run_without_changes_and_findings_is_not_recorded(
     files: HistoryFiles, recorder: Recorder
 ) -> None:
     run = recorder.start(1_000)
-    run.begins_to_write(IN_SYNC)
-    run.ended(applied(IN_SYNC), ExitCode.OK, {})
-    run.failed(None, ExitCode.OK)
+    run.record_start(IN_SYNC)
+    run.record_end(applied(IN_SYNC), ExitCode.OK, {})
+    run.record_failure(None, ExitCode.OK)
     assert list(list_runs(files)) == []
 
 
@@ -61,7 +61,7 @@ def test_a_finding_is_recorded_once_and_again_after_it_was_over(
     files: HistoryFiles, recorder: Recorder
 ) -> None:
     def cycle(made: Plan) -> int:
-        recorder.start(1_000).ended(applied(made), ExitCode.WITHHELD, {})
+        recorder.start(1_000).record_end(applied(made), ExitCode.WITHHELD, {})
         return len(list(list_runs(files)))
 
     assert [cycle(it) for it in (FOREIGN, FOREIGN, IN_SYNC, FOREIGN)] == [1, 1, 1, 2]
@@ -72,8 +72,8 @@ def test_a_problem_is_recorded_once_beside_findings(
 ) -> None:
     def cycle(problem: str | None) -> int:
         run = recorder.start(1_000)
-        run.ended(applied(FOREIGN), ExitCode.WITHHELD, {})
-        run.failed(problem, ExitCode.ERROR)
+        run.record_end(applied(FOREIGN), ExitCode.WITHHELD, {})
+        run.record_failure(problem, ExitCode.ERROR)
         return len(list(list_runs(files)))
 
     counts = [cycle(it) for it in ("down", "down", "denied", None, "denied")]
@@ -87,13 +87,13 @@ def test_a_failed_change_that_fails_again_is_recorded_with_each_try(
 ) -> None:
     for _ in range(2):
         report = Report(SMALL, tuple(Failed(it, "denied") for it in SMALL.changes))
-        recorder.start(1_000).ended(report, ExitCode.ERROR, {})
+        recorder.start(1_000).record_end(report, ExitCode.ERROR, {})
     assert len(list(list_runs(files))) == 2
 
 
 def test_secrets_of_the_process_are_not_recorded(files: HistoryFiles, recorder: Recorder) -> None:
     known_secrets.remember("canary-of-a-record")
-    recorder.start(1_000).failed("echoed canary-of-a-record", ExitCode.ERROR)
+    recorder.start(1_000).record_failure("echoed canary-of-a-record", ExitCode.ERROR)
     (record,) = find_runs(files, "")
     assert record.head.error == "echoed [redacted]"
 
@@ -105,8 +105,8 @@ def test_a_history_that_cannot_be_written_is_one_warning(
     recorder = Recorder(HistoryFiles(tmp_path / "file"), AUTHOR)
     for _ in range(3):
         run = recorder.start(1_000)
-        run.begins_to_write(SMALL)
-        run.ended(applied(SMALL), ExitCode.OK, {})
+        run.record_start(SMALL)
+        run.record_end(applied(SMALL), ExitCode.OK, {})
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
     assert warning.startswith(f"the history in {tmp_path}/file cannot be written: ")
 
@@ -115,23 +115,23 @@ def test_without_a_history_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Recorder(None, AUTHOR).start(1_000).failed("down", ExitCode.ERROR)
+    Recorder(None, AUTHOR).start(1_000).record_failure("down", ExitCode.ERROR)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_damaged_lines_hide_no_other_run(files: HistoryFiles, recorder: Recorder) -> None:
-    recorder.start(1_000).failed("first", ExitCode.ERROR)
+    recorder.start(1_000).record_failure("first", ExitCode.ERROR)
     files.append(b"\x00\x00\n")
     files.append(b'{"head":{}}\n')
     files.append(next(files.lines())[:-1] + b"\n")
-    recorder.start(2_000).failed("second", ExitCode.ERROR)
+    recorder.start(2_000).record_failure("second", ExitCode.ERROR)
     assert [it.error for it in list_runs(files)] == ["second", "first"]
     assert [it.head.error for it in find_runs(files, "1970")] == ["second", "first"]
 
 
 def test_runs_are_selected_by_time_and_key(files: HistoryFiles, recorder: Recorder) -> None:
     for started, made in ((1_000, SMALL), (2_000, plan(desired("c")))):
-        recorder.start(started).ended(applied(made), ExitCode.OK, {})
+        recorder.start(started).record_end(applied(made), ExitCode.OK, {})
     assert [it.started_at for it in list_runs(files, since=1_500)] == [2_000]
     assert [it.started_at for it in list_runs(files, keys=["mesh/b"])] == [1_000]
     assert [it.started_at for it in list_runs(files, keys=["mesh/?"])] == [2_000, 1_000]

@@ -19,7 +19,9 @@ from reconciler.notify.webhook import Webhook
 FIELD = FieldChange("/spec/a", "old", MISSING)
 DRIFT = Finding(FindingKind.DRIFT, "mesh/a", "drifted, and repaired by update", (FIELD,))
 REVISION = SourceRevision("c" * 40, "Close it", "Ann", dirty=False)
-TOLD = Notification(FindingKind.DRIFT, (DRIFT,), TARGET, "platform", 1_796_000_000.5, REVISION)
+NOTIFICATION = Notification(
+    FindingKind.DRIFT, (DRIFT,), TARGET, "platform", 1_796_000_000.5, REVISION
+)
 
 HOSTILE = (
     "@channel", "@here", "@all", "@everyone", "@ann", "<!channel>", "<!here>", "<!everyone>",
@@ -33,21 +35,23 @@ HOSTILE = (
 _CODE = re.compile("`([^`]*)`")
 
 
-def told_of(name: str) -> Notification:
+def notification_of(name: str) -> Notification:
     field = FieldChange(f"/{name}", name, name)
     finding = replace(DRIFT, subject=name, text=name, fields=(field,))
     revision = SourceRevision("c" * 40, name, name)
-    return replace(TOLD, findings=(finding,), revision=revision, target=replace(TARGET, name=name))
+    return replace(
+        NOTIFICATION, findings=(finding,), revision=revision, target=replace(TARGET, name=name)
+    )
 
 
-def test_there_are_52_hostile_names() -> None:
-    assert len(set(HOSTILE)) == 52
+def test_at_least_50_hostile_names_are_tried() -> None:
+    assert len(set(HOSTILE)) >= 50
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_text_in_a_chat(name: str) -> None:
-    shown = text(told_of(name))
-    inert = text(told_of("plain"))
+    shown = text(notification_of(name))
+    inert = text(notification_of("plain"))
     # Outside of code there are only our words, whatever the name is.
     assert _CODE.sub("``", shown) == _CODE.sub("``", inert)
     assert all(part.isprintable() for part in _CODE.findall(shown))
@@ -60,7 +64,7 @@ def test_a_hostile_name_is_text_in_a_chat(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_data_of_a_webhook(name: str) -> None:
-    document = json.loads(Webhook("http://x").request(told_of(name)).body)
+    document = json.loads(Webhook("http://x").request(notification_of(name)).body)
     (finding,) = document["data"]["findings"]
     assert (finding["subject"], finding["text"], document["subject"]) == (name, name, name)
     assert finding["fields"] == [{"pointer": f"/{name}", "before": name, "after": name}]
@@ -68,7 +72,7 @@ def test_a_hostile_name_is_data_of_a_webhook(name: str) -> None:
 
 
 def test_a_webhook_gets_a_cloud_event() -> None:
-    request = Webhook("http://x").request(TOLD)
+    request = Webhook("http://x").request(NOTIFICATION)
     document = json.loads(request.body)
     assert request.headers == {"Content-Type": "application/cloudevents+json; charset=utf-8"}
     assert {name: document[name] for name in document if name not in ("data", "id")} == {
@@ -81,21 +85,21 @@ def test_a_webhook_gets_a_cloud_event() -> None:
     }
     assert document["data"]["count"] == 1
     assert document["data"]["findings"][0]["fields"] == [{"pointer": "/spec/a", "before": "old"}]
-    assert Webhook("http://x").request(TOLD).body == request.body
-    other = json.loads(Webhook("http://x").request(replace(TOLD, is_reminder=True)).body)
+    assert Webhook("http://x").request(NOTIFICATION).body == request.body
+    other = json.loads(Webhook("http://x").request(replace(NOTIFICATION, is_reminder=True)).body)
     assert other["id"] != document["id"]
 
 
 def test_a_webhook_signs_its_body() -> None:
-    request = Webhook("http://x", "key-of-16-letters").request(TOLD)
+    request = Webhook("http://x", "key-of-16-letters").request(NOTIFICATION)
     expected = hmac.new(b"key-of-16-letters", request.body, hashlib.sha256).hexdigest()
     assert request.headers["X-Signature-256"] == f"sha256={expected}"
     assert b"key-of" not in request.body
 
 
 def test_a_chat_gets_the_finding_the_action_and_the_commit() -> None:
-    assert json.loads(Slack("http://x").request(TOLD).body) == {"text": text(TOLD)}
-    assert text(TOLD).splitlines() == [
+    assert json.loads(Slack("http://x").request(NOTIFICATION).body) == {"text": text(NOTIFICATION)}
+    assert text(NOTIFICATION).splitlines() == [
         f":large_orange_circle: drift on `{TARGET.name}`: 1 finding",
         "commit `cccccccccccc` by `Ann`: `Close it`",
         "• `mesh/a` `drifted, and repaired by update`",
@@ -103,9 +107,9 @@ def test_a_chat_gets_the_finding_the_action_and_the_commit() -> None:
     ]
 
 
-def test_a_storm_is_one_short_message() -> None:
+def test_many_findings_are_one_short_message() -> None:
     findings = tuple(replace(DRIFT, subject=f"mesh/m{n}", fields=(FIELD,) * 9) for n in range(1000))
-    shown = text(replace(TOLD, findings=findings, revision=None, is_reminder=True))
+    shown = text(replace(NOTIFICATION, findings=findings, revision=None, is_reminder=True))
     assert "drift (not over) on " in shown
     assert ": 1000 findings" in shown
     assert shown.endswith("and 990 more")

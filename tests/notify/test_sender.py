@@ -3,13 +3,13 @@
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 from builders import OWNER, TARGET
+from daemons import eventually
 from servers import Answer, scripted
 
 from reconciler import limits
@@ -18,16 +18,9 @@ from reconciler.notify.message import Request
 from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @contextmanager
-def listening(*, answers: bool) -> Iterator[str]:
-    """Accept connections, and never answer them, or close them at once."""
+def listening(*, closes: bool) -> Iterator[str]:
+    """Accept connections, and close them at once or never answer them."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept: list[socket.socket] = []
 
@@ -37,7 +30,7 @@ def listening(*, answers: bool) -> Iterator[str]:
                     connection, _ = server.accept()
                 except OSError:
                     return
-                connection.close() if answers else kept.append(connection)
+                connection.close() if closes else kept.append(connection)
 
         threading.Thread(target=accept, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -64,7 +57,7 @@ def quick(results: list[str], url: str = "http://127.0.0.1:1") -> Sender:
 
 
 FINDING = Finding(FindingKind.FAILED, "body", "denied")
-TOLD = Notification(FindingKind.FAILED, (FINDING,), TARGET, OWNER, 0)
+NOTIFICATION = Notification(FindingKind.FAILED, (FINDING,), TARGET, OWNER, 0)
 
 
 def test_a_request_arrives_as_it_was_made() -> None:
@@ -72,8 +65,8 @@ def test_a_request_arrives_as_it_was_made() -> None:
     results: list[str] = []
     with scripted(lambda *_: Answer(204), headers) as server:
         sender = quick(results, f"{server.url}/x?y=1")
-        sender.send(TOLD)
-        until(lambda: results == [SENT])
+        sender.send(NOTIFICATION)
+        eventually(lambda: results == [SENT])
         sender.stop()
         assert server.asked == [("POST /x?y=1", b"body")]
         assert headers["content-type"] == "text/x"
@@ -87,8 +80,8 @@ def test_a_refused_request_is_tried_again_then_dropped(
     with scripted(lambda *_: Answer(status, headers={"location": "http://127.0.0.1:1/"})) as server:
         sender = quick(results, server.url)
         for _ in range(2):
-            sender.send(TOLD)
-        until(lambda: results == [DROPPED, DROPPED])
+            sender.send(NOTIFICATION)
+        eventually(lambda: results == [DROPPED, DROPPED])
         assert server.count("POST") == 6
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
     assert warning == f"a notification to notify[0] was dropped: the response was HTTP {status}"
@@ -99,41 +92,41 @@ def test_a_receiver_that_recovers_gets_it() -> None:
     results: list[str] = []
     with scripted(lambda *_: next(answers)) as server:
         sender = quick(results, server.url)
-        sender.send(TOLD)
-        until(lambda: results == [SENT])
+        sender.send(NOTIFICATION)
+        eventually(lambda: results == [SENT])
         assert server.count("POST") == 2
 
 
-@pytest.mark.parametrize("answers", [False, True])
-def test_a_receiver_that_hangs_or_closes_is_dropped(*, answers: bool) -> None:
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_notification_to_a_receiver_that_hangs_or_closes_is_dropped(*, closes: bool) -> None:
     results: list[str] = []
-    with listening(answers=answers) as url:
+    with listening(closes=closes) as url:
         sender = quick(results, url)
-        sender.send(TOLD)
-        until(lambda: results == [DROPPED])
+        sender.send(NOTIFICATION)
+        eventually(lambda: results == [DROPPED])
 
 
 def test_a_full_queue_drops_at_once() -> None:
     results: list[str] = []
-    with listening(answers=False) as url:
+    with listening(closes=False) as url:
         sender = quick(results, url)
         for _ in range(limits.NOTIFY_QUEUE + 5):
-            sender.send(TOLD)
+            sender.send(NOTIFICATION)
         # One of them is with the thread.
         assert results.count(DROPPED) >= 4
         sender.stop()
 
 
 def test_a_receiver_that_hangs_keeps_no_process_from_its_end() -> None:
-    with listening(answers=False) as url:
+    with listening(closes=False) as url:
         sender = quick([], url)
         for _ in range(5):
-            sender.send(TOLD)
+            sender.send(NOTIFICATION)
         sender.stop()
         quick([]).stop()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://[::1/"])
-def test_no_server_is_one_sentence(url: str) -> None:
+def test_a_server_that_is_not_there_is_one_sentence(url: str) -> None:
     with pytest.raises(NotifyError, match=r"^no response: "):
         post(Request(url, b"x"))

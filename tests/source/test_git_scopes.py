@@ -1,11 +1,8 @@
 """What a cache records for a target: one of its name in another region or account has its own."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from git_servers import git_server
 from git_worlds import DAEMON, SINGLE, GitWorld, commit_of
 from repository import git, publish
 
@@ -14,14 +11,6 @@ from reconciler.source.git_source import GitSource
 pytestmark = pytest.mark.process
 
 HERE, THERE = ("", "111111111111", "eu-west-1"), ("", "111111111111", "eu-central-1")
-
-
-@pytest.fixture
-def world(tmp_path: Path, here: Path) -> Iterator[GitWorld]:
-    del here
-    (tmp_path / "served").mkdir()
-    with git_server(tmp_path / "served") as server:
-        yield GitWorld(tmp_path, server)
 
 
 def opened(world: GitWorld, scope: tuple[str, ...] = ()) -> GitSource:

@@ -1,12 +1,11 @@
 """The file of allowed signers changes under a daemon that uses a commit."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from git_servers import git_server
 from git_worlds import DAEMON, GitWorld, commit_of
 from repository import git
 
@@ -14,14 +13,6 @@ from reconciler.core.errors import RepositoryError
 from reconciler.source.git_source import GitSource
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture
-def world(tmp_path: Path, here: Path) -> Iterator[GitWorld]:
-    del here
-    (tmp_path / "served").mkdir()
-    with git_server(tmp_path / "served") as server:
-        yield GitWorld(tmp_path, server)
 
 
 @pytest.fixture

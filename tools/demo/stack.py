@@ -1,9 +1,10 @@
-"""Starts the services, the endpoint, the daemon and the gateway's Envoy."""
+"""Starts the services, the endpoint, the daemon and the Envoys."""
 
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,23 +57,17 @@ def start_all(
         gateway_port: The port of the gateway.
         ports: Ports for the API, the daemon and the services.
         screen: Shows what was started.
-        has_tasks: Whether each node has an Envoy and a namespace, or just the gateway an Envoy.
+        has_tasks: Whether each node has a namespace and an Envoy; otherwise only the gateway has
+            one.
     """
     api_port, daemon_port, service_port = ports
     directory = processes.directory
     manifests = directory / "manifests"
     shutil.copytree(HERE / "manifests", manifests)
-    tasks = [Task(processes, name, number) for number, name in enumerate(ADDRESSES, 1)]
-    hosts = {it.name: it.address for it in tasks} if has_tasks else ADDRESSES
-    for task in tasks:
-        listen = "127.0.0.1" if has_tasks else hosts[task.name]
-        service = (sys.executable, HERE / "service.py", listen, str(service_port), task.name)
-        if has_tasks:
-            task.start(service_port, *service)
-        else:
-            processes.start(f"service {task.name}", *service)
-    place = "in a network namespace each" if has_tasks else "of two addresses"
-    screen.row("services", f"v1 and v2 of checkout, port {service_port} {place}")
+    tasks = []
+    if has_tasks:
+        tasks = [Task(processes, name, number) for number, name in enumerate(ADDRESSES, 1)]
+    _start_services(processes, tasks, service_port, screen)
 
     xds = f"unix:{directory}/xds.sock"
     api = ("--data", ":memory:", "--listen", f"127.0.0.1:{api_port}", "--xds", xds)
@@ -80,6 +75,7 @@ def start_all(
     processes.wait_until((directory / "xds.sock").exists, "endpoint", READY_SECONDS)
     screen.row("endpoint", f"App Mesh API at 127.0.0.1:{api_port}, and a socket for Envoys")
 
+    hosts = ADDRESSES | {task.name: task.address for task in tasks}
     values: dict[str, int | str] = {"GATEWAY_PORT": gateway_port, "SERVICE_PORT": service_port}
     values |= {f"{name.upper()}_HOST": host for name, host in hosts.items()}
     variables = [f"--var={name}={value}" for name, value in values.items()]
@@ -89,21 +85,39 @@ def start_all(
     screen.row("daemon", "reconciler run watches the manifests (tools/demo/manifests)")
 
     processes.start("Envoy", *_envoy(directory, envoy, GATEWAY, xds))
-    for task in tasks if has_tasks else ():
-        command = _envoy(directory, envoy, f"virtual-node/demo/checkout-{task.name}", xds)
-        processes.start(f"Envoy of {task.name}", *task.command(*command))
-        node = Traffic(service_port, task.address)
-        _wait_for(processes, node, f"Envoy of {task.name}")
+    _start_node_envoys(processes, tasks, envoy, service_port)
     _wait_for(processes, Traffic(gateway_port), "Envoy")
+    _show_envoys(screen, gateway_port, has_tasks=has_tasks)
+    return Stack(processes, gateway_port, manifests / "route.yaml")
+
+
+def _start_services(processes: Processes, tasks: Sequence[Task], port: int, screen: Screen) -> None:
+    """Start each service in its task, or at its address of loopback if there are no tasks."""
+    program = (sys.executable, HERE / "service.py")
+    for task in tasks:
+        task.start(port, *program, "127.0.0.1", str(port), task.name)
+    for name, address in () if tasks else ADDRESSES.items():
+        processes.start(f"service {name}", *program, address, str(port), name)
+    place = "in a network namespace each" if tasks else "of two addresses"
+    screen.row("services", f"v1 and v2 of checkout, port {port} {place}")
+
+
+def _start_node_envoys(processes: Processes, tasks: Sequence[Task], envoy: Path, port: int) -> None:
+    directory = processes.directory
+    for task in tasks:
+        key = f"virtual-node/demo/checkout-{task.name}"
+        command = _envoy(directory, envoy, key, f"unix:{directory}/xds.sock")
+        processes.start(f"Envoy of {task.name}", *task.command(*command))
+        _wait_for(processes, Traffic(port, task.address), f"Envoy of {task.name}")
+
+
+def _show_envoys(screen: Screen, gateway_port: int, *, has_tasks: bool) -> None:
     if has_tasks:
         screen.row("nodes", "an Envoy each: connections to a node are redirected to it")
         screen.row("gateway", f"Envoy at port {gateway_port} of the demo's own network")
-    else:
-        screen.row(
-            "gateway", f"Envoy at http://127.0.0.1:{gateway_port}, without those of the nodes:"
-        )
-        screen.row("", "this form needs no interception of connections, so no root")
-    return Stack(processes, gateway_port, manifests / "route.yaml")
+        return
+    screen.row("gateway", f"Envoy at http://127.0.0.1:{gateway_port}, without those of the nodes:")
+    screen.row("", "this form needs no interception of connections, so no root")
 
 
 def _wait_for(processes: Processes, traffic: Traffic, name: str) -> None:

@@ -34,7 +34,7 @@ def _apply(
     wait = open_proxy_wait(invocation, target)
     plan = make_plan()
     code = confirm_and_apply(invocation, target, plan, apply=apply)
-    return wait.after(code, plan, target, readable=invocation.shows_plan) if wait else code
+    return wait.wait(code, plan, target, readable=invocation.shows_plan) if wait else code
 
 
 def _make_plan(invocation: Invocation, context: RunContext) -> Plan:

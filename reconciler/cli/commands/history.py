@@ -23,24 +23,24 @@ def run(invocation: Invocation) -> int:
     files = open_history(invocation["history"])
     if files is None:
         raise UsageError(f"--history {NO_HISTORY} has no records: pass the directory of a history")
-    as_json, page = invocation["format"] == "json", layout(invocation["color"])
+    as_json, terminal = invocation["format"] == "json", layout(invocation["color"])
     try:
         if invocation.paths:
-            record = _find(files, invocation)
-            shown = history.run_as_json(record) if as_json else history.run_as_text(record, page)
+            record = _find_run(files, invocation)
+            text = history.run_as_json(record) if as_json else history.run_as_text(record, terminal)
         else:
-            since = _since(invocation["since"], time.time())
+            since = _parse_since(invocation["since"], time.time())
             runs = list_runs(files, since=since, keys=invocation["key"])
-            shown = history.list_as_json(runs) if as_json else history.list_as_text(runs, page)
+            text = history.list_as_json(runs) if as_json else history.list_as_text(runs, terminal)
     except OSError as error:
         raise ReconcilerError(
             f"reading the history in {files.directory}: {error.strerror}"
         ) from error
-    print_complete_result(shown)
+    print_complete_result(text)
     return ExitCode.OK
 
 
-def _find(files: HistoryFiles, invocation: Invocation) -> RunRecord:
+def _find_run(files: HistoryFiles, invocation: Invocation) -> RunRecord:
     """Return the record of the run.
 
     Raises:
@@ -51,17 +51,21 @@ def _find(files: HistoryFiles, invocation: Invocation) -> RunRecord:
             raise UsageError(f"history RUN shows one run: remove --{name}")
     if len(invocation.paths) > 1:
         raise UsageError("history shows one run at a time: pass one RUN")
-    (wanted,) = invocation.paths
-    found = find_runs(files, wanted)
+    (run_id,) = invocation.paths
+    found = find_runs(files, run_id)
     if len(found) > 1:
         examples = " and ".join(record.head.run for record in found[:2])
-        raise UsageError(f"{len(found)} runs start with {wanted}, such as {examples}: pass more")
+        raise UsageError(
+            f"{len(found)} runs start with {run_id}, such as {examples}: pass more characters"
+        )
     if not found:
-        raise UsageError(f"no run {wanted} in {files.directory}: history lists the runs")
+        raise UsageError(
+            f"no run {run_id} in {files.directory}: run history without RUN to list the runs"
+        )
     return found[0]
 
 
-def _since(text: str | None, now: float) -> float:
+def _parse_since(text: str | None, now: float) -> float:
     """Return the time of --since, in seconds since 1970.
 
     Raises:
@@ -72,10 +76,10 @@ def _since(text: str | None, now: float) -> float:
     if match := _DURATION.fullmatch(text):
         return now - int(match[1]) * _UNITS[match[2]]
     try:
-        time_given = datetime.fromisoformat(text)
+        since = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f'"{text}" is no --since: pass a duration such as 12h or 7d, or a time such as '
+            f'invalid --since "{text}": use a duration such as 12h or 7d, or a time such as '
             "2026-11-30T08:00"
         ) from None
-    return (time_given if time_given.tzinfo else time_given.replace(tzinfo=UTC)).timestamp()
+    return (since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp()

@@ -15,11 +15,13 @@ _TEXT = "this is a test: reconciler notify test was run"
 
 
 def run(invocation: Invocation) -> int:
-    """Send one notification to each receiver, and print which of them took it."""
+    """Send one notification to each receiver, and print which of them accepted it."""
     configs = invocation.file.notify
     if not configs:
         raise UsageError("reconciler.toml has no [[notify]] table: add one for each receiver")
-    receivers = [(name_of(*it), open_receiver(it[1])) for it in enumerate(configs)]
+    receivers = [
+        (name_of(number, config), open_receiver(config)) for number, config in enumerate(configs)
+    ]
     target = TargetId("test", "", None, "")
     finding = Finding(FindingKind.FAILED, TARGET, _TEXT, lasts=False)
     code = ExitCode.OK
@@ -28,8 +30,8 @@ def run(invocation: Invocation) -> int:
         try:
             post(receiver.request(notification))
         except NotifyError as error:
-            print_error(f"{name} took no notification: {error}")
+            print_error(f"{name} did not accept the notification: {error}")
             code = ExitCode.ERROR
         else:
-            print_result(f"{name} took the notification.\n")
+            print_result(f"{name} accepted the notification.\n")
     return code

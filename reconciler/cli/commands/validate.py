@@ -26,8 +26,8 @@ def run(invocation: Invocation) -> int:
     if invocation["verbose"] and invocation["format"] == "text":
         result = diagnostic_reports.ignored(loaded) + result
     print_complete_result(result)
-    good = loaded.flawless if invocation["strict"] else loaded.valid
-    return ExitCode.OK if good else ExitCode.MANIFESTS
+    is_good = loaded.valid and not (invocation["strict"] and loaded.has_warnings)
+    return ExitCode.OK if is_good else ExitCode.MANIFESTS
 
 
 def _envoy_check(invocation: Invocation) -> FurtherCheck | None:

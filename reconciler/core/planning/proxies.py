@@ -31,8 +31,8 @@ def proxies_by_change(
         *((item.key, item.spec) for item in desired),
         *((item.key, item.spec) for item in live if isinstance(item, LiveResource)),
     ]
-    users = _Users(specs)
-    return {str(key): tuple(sorted(map(str, users.proxies_of(key)))) for key in keys}
+    dependents = _Dependents(specs)
+    return {str(key): tuple(sorted(map(str, dependents.proxies_of(key)))) for key in keys}
 
 
 def _changed_key(change: Change | Withheld) -> Key | None:
@@ -44,32 +44,35 @@ def _changed_key(change: Change | Withheld) -> Key | None:
     return change.key if change.spec is not None else None
 
 
-class _Users:
-    """The resources whose meaning depends on each resource: they refer to it or contain it."""
+class _Dependents:
+    """The resources that depend on each resource: they refer to it or contain it."""
 
     def __init__(self, specs: Iterable[tuple[Key, Spec | None]]) -> None:
-        self._users: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._dependents: defaultdict[Key, set[Key]] = defaultdict(set)
         self._found: dict[Key, frozenset[Key]] = {}
         for key, spec in specs:
-            for used in referenced_keys(key, spec):
-                self._users[used].add(key)
+            for referenced in referenced_keys(key, spec):
+                self._dependents[referenced].add(key)
             for mentioned in mentioned_by(key, spec):
                 # A backend may have the ARN of a service in place of its name.
                 *parents, name = mentioned.path
                 path = (*parents, name.rpartition("/")[2])
-                self._users[replace(mentioned, path=path)].add(key)
+                self._dependents[replace(mentioned, path=path)].add(key)
             parent = parent_of(key)
             if parent and parent.kind != "mesh":
-                self._users[key].add(parent)
+                self._dependents[key].add(parent)
             elif parent and key.kind in PROXY_KINDS:
-                self._users[parent].add(key)
+                self._dependents[parent].add(key)
 
     def proxies_of(self, key: Key) -> frozenset[Key]:
         """Return the proxies that depend on ``key``."""
         if key not in self._found:
             own = {key} if key.kind in PROXY_KINDS else set()
-            self._found[key] = frozenset(own).union(*map(self._callers, self._users.get(key, ())))
+            self._found[key] = frozenset(own).union(
+                *map(self._proxies_beyond, self._dependents.get(key, ()))
+            )
         return self._found[key]
 
-    def _callers(self, user: Key) -> frozenset[Key]:
-        return frozenset({user}) if user.kind in PROXY_KINDS else self.proxies_of(user)
+    def _proxies_beyond(self, dependent: Key) -> frozenset[Key]:
+        is_proxy = dependent.kind in PROXY_KINDS
+        return frozenset({dependent}) if is_proxy else self.proxies_of(dependent)

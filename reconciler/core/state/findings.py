@@ -5,9 +5,11 @@ notification together, so that an outage of many resources is one message.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
+from typing import TypeAlias
 
 from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.diff import FieldChange
@@ -18,6 +20,7 @@ from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, St
 
 TARGET, SOURCE = "the target", "the source"
 _NUMBER = re.compile(r"\d+")
+_Fingerprint: TypeAlias = tuple[str, ...]
 
 
 class FindingKind(StrEnum):
@@ -57,17 +60,17 @@ class Finding:
     lasts: bool = True
 
     @property
-    def fingerprint(self) -> tuple[str, ...]:
+    def fingerprint(self) -> _Fingerprint:
         """Identifies the finding in later cycles; numbers such as waiting times are left out."""
         return self.kind, self.subject, _NUMBER.sub("#", self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Findings of one kind that are told together.
+    """Findings of one kind that are sent together.
 
     Attributes:
-        is_reminder: Whether they were told before and are not over.
+        is_reminder: Whether they were sent before and are not over.
         revision: The commit of the manifests, if known.
         at: When they were found, in seconds since 1970.
     """
@@ -82,66 +85,89 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Sent:
     finding: Finding
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class ToldFindings:
-    """The findings that one receiver was told and that are not over.
+class SentFindings:
+    """The findings that were sent to one receiver and are not over.
 
     Attributes:
-        kinds: The kinds of findings that the receiver is told.
-        remind_seconds: After this time a finding that is not over is told again; 0 never.
+        kinds: The kinds of findings that the receiver gets.
+        remind_seconds: After this time a finding that is not over is sent again; 0 never.
     """
 
     kinds: frozenset[FindingKind]
     remind_seconds: float
-    _told: Mapping[tuple[str, ...], _Told] = field(default_factory=dict)
+    _sent: Mapping[_Fingerprint, _Sent] = field(default_factory=dict)
 
     def after(
         self, status: DaemonStatus, report: Report | None, now: float
-    ) -> tuple["ToldFindings", list[Notification]]:
-        """Return the findings told after a cycle, and its notifications.
+    ) -> tuple["SentFindings", list[Notification]]:
+        """Return the findings sent after a cycle, and its notifications.
 
         Args:
             status: The status after the cycle.
             report: The changes of the cycle; None if it did not get that far.
             now: Wall-clock time, in seconds since 1970.
         """
-        found = [it for it in findings_of(status, report) if it.kind in self.kinds]
-        by_mark = {it.fingerprint: it for it in found}
-        present = {mark: it for mark, it in by_mark.items() if it.lasts}
-        # Failed calls and then an unreadable target are one outage.
-        is_outage = any(it.finding.kind is FindingKind.FAILED for it in self._told.values())
-        new = {
-            mark: it
-            for mark, it in by_mark.items()
-            if mark not in self._told and not (is_outage and it.subject == TARGET)
+        found = {
+            finding.fingerprint: finding
+            for finding in findings_of(status, report)
+            if finding.kind in self.kinds
         }
-        due = {
-            mark: told.finding
-            for mark, told in self._told.items()
-            if mark in present and 0 < self.remind_seconds <= now - told.at
-        }
-        subjects = {(it.kind, it.subject) for it in present.values()}
-        over = [
-            replace(told.finding, text=f"over: {told.finding.text}", lasts=False)
-            for told in self._told.values()
-            if (told.finding.kind, told.finding.subject) not in subjects
-        ]
-        told = {mark: it for mark, it in self._told.items() if mark in present}
-        told |= {mark: _Told(it, now) for mark, it in {**new, **due}.items() if it.lasts}
-        first = Notification(FindingKind.FAILED, (), status.target, status.owner, now)
-        first = replace(first, revision=status.revision)
-        notifications = [
-            *_by_kind(replace(first, is_reminder=False), new.values()),
-            *_by_kind(replace(first, is_reminder=True), due.values()),
-        ]
+        lasting = {fingerprint: finding for fingerprint, finding in found.items() if finding.lasts}
+        new, due, over = self._new(found), self._due(lasting, now), self._over(lasting.values())
+        notify = partial(
+            Notification,
+            target=status.target,
+            owner=status.owner,
+            at=now,
+            revision=status.revision,
+        )
+        notifications = [notify(*group) for group in _by_kind(new.values())]
+        notifications += [notify(*group, is_reminder=True) for group in _by_kind(due.values())]
         if over and FindingKind.RECOVERED in self.kinds:
-            notifications.append(replace(first, kind=FindingKind.RECOVERED, findings=tuple(over)))
-        return replace(self, _told=told), notifications
+            notifications.append(notify(FindingKind.RECOVERED, over))
+        kept = {
+            fingerprint: sent for fingerprint, sent in self._sent.items() if fingerprint in lasting
+        }
+        added = {
+            fingerprint: _Sent(finding, now)
+            for fingerprint, finding in {**new, **due}.items()
+            if finding.lasts
+        }
+        return replace(self, _sent=kept | added), notifications
+
+    def _new(self, found: Mapping[_Fingerprint, Finding]) -> Mapping[_Fingerprint, Finding]:
+        """Return the findings to send for the first time."""
+        # Failed calls and then an unreadable target are one outage.
+        is_outage = any(sent.finding.kind is FindingKind.FAILED for sent in self._sent.values())
+        return {
+            fingerprint: finding
+            for fingerprint, finding in found.items()
+            if fingerprint not in self._sent and not (is_outage and finding.subject == TARGET)
+        }
+
+    def _due(self, lasting: Container[_Fingerprint], now: float) -> Mapping[_Fingerprint, Finding]:
+        """Return the findings to send again."""
+        return {
+            fingerprint: sent.finding
+            for fingerprint, sent in self._sent.items()
+            if fingerprint in lasting and 0 < self.remind_seconds <= now - sent.at
+        }
+
+    def _over(self, lasting: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings that are over; another reason for one subject does not end it."""
+        subjects = {(finding.kind, finding.subject) for finding in lasting}
+        sent_findings = (sent.finding for sent in self._sent.values())
+        return tuple(
+            replace(finding, text=f"over: {finding.text}", lasts=False)
+            for finding in sent_findings
+            if (finding.kind, finding.subject) not in subjects
+        )
 
 
 def findings_of(status: DaemonStatus, report: Report | None) -> Iterator[Finding]:
@@ -173,19 +199,18 @@ def _events(outcome: Outcome) -> Iterator[Finding]:
     if not isinstance(outcome, Applied):
         return
     if change.cause in DRIFT:
+        kind = FindingKind.DRIFT
         text = f"{change.cause.value}, and repaired by {operation_name(change)}"
-        yield Finding(
-            FindingKind.DRIFT, str(change.key), text, change.difference.fields, lasts=False
-        )
     else:
+        kind = FindingKind.APPLIED
         text = f"{operation_name(change)} {outcome_name(outcome)}: {change.cause.value}"
-        yield Finding(
-            FindingKind.APPLIED, str(change.key), text, change.difference.fields, lasts=False
-        )
+    yield Finding(kind, str(change.key), text, change.difference.fields, lasts=False)
 
 
-def _by_kind(first: Notification, findings: Collection[Finding]) -> Iterable[Notification]:
+def _by_kind(
+    findings: Collection[Finding],
+) -> Iterator[tuple[FindingKind, tuple[Finding, ...]]]:
     for kind in FindingKind:
-        of_kind = tuple(it for it in findings if it.kind is kind)
+        of_kind = tuple(finding for finding in findings if finding.kind is kind)
         if of_kind:
-            yield replace(first, kind=kind, findings=of_kind)
+            yield kind, of_kind

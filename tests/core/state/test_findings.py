@@ -1,4 +1,4 @@
-"""A finding is told once, again after a time, and once when it is over."""
+"""A finding is sent once, again after a time, and once when it is over."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from reconciler.core.state.findings import (
     SOURCE,
     FindingKind,
     Notification,
-    ToldFindings,
+    SentFindings,
 )
 from reconciler.core.state.findings import (
     TARGET as THE_TARGET,
@@ -29,12 +29,12 @@ class Receiver:
     """One receiver over several cycles, a minute apart."""
 
     def __init__(self, kinds: frozenset[FindingKind] = ALL, remind_seconds: float = 0) -> None:
-        self.told = ToldFindings(kinds, remind_seconds)
+        self.sent = SentFindings(kinds, remind_seconds)
         self.now = 0.0
 
     def cycle(self, status: DaemonStatus, report: Report | None = None) -> list[Notification]:
         self.now += 60
-        self.told, notifications = self.told.after(status, report, self.now)
+        self.sent, notifications = self.sent.after(status, report, self.now)
         return notifications
 
     def kinds(self, status: DaemonStatus, report: Report | None = None) -> list[str]:
@@ -64,7 +64,7 @@ def resource(name: str, state: State, reason: str | None = None) -> ResourceStat
         (status(diagnostics=("a.yaml: error",)), "source", SOURCE),
     ],
 )
-def test_a_lasting_finding_is_told_once_and_its_end_once(
+def test_a_lasting_finding_is_sent_once_and_its_end_once(
     found: DaemonStatus, kind: str, subject: str
 ) -> None:
     receiver = Receiver()
@@ -91,15 +91,15 @@ def test_drift_that_is_repaired_is_an_event_with_its_fields_and_commit() -> None
     found = status(resource("a", State.IN_SYNC), revision=revision)
     receiver = Receiver()
     for _ in range(2):
-        (told,) = receiver.cycle(found, Report(made, (Applied(change),)))
-        (finding,) = told.findings
-        assert (told.kind, finding.text) == ("drift", "drifted, and repaired by update")
+        (sent,) = receiver.cycle(found, Report(made, (Applied(change),)))
+        (finding,) = sent.findings
+        assert (sent.kind, finding.text) == ("drift", "drifted, and repaired by update")
         assert finding.fields == change.difference.fields
-        assert told.revision == revision
+        assert sent.revision == revision
     assert receiver.cycle(START) == []
 
 
-def test_an_applied_change_is_told_and_a_failed_one_only_as_a_state() -> None:
+def test_an_applied_change_is_sent_and_a_failed_one_only_as_a_state() -> None:
     made = plan(desired("a"), desired("b"))
     report = Report(made, (Applied(made.changes[0]), Failed(made.changes[1], "denied")))
     assert Receiver().kinds(START, report) == ["applied 1"]
@@ -117,8 +117,13 @@ def test_findings_of_one_kind_are_one_message() -> None:
 def test_failed_changes_and_then_an_unreadable_target_are_one_outage() -> None:
     failed = tuple(resource(f"m{number}", State.FAILED, "no") for number in range(1000))
     receiver = Receiver()
-    courses = [status(*failed), status(*failed, error="away"), status(*failed, error="away"), START]
-    assert [receiver.kinds(it) for it in courses] == [["failed 1000"], [], [], ["recovered 1000"]]
+    cycles = [status(*failed), status(*failed, error="away"), status(*failed, error="away"), START]
+    assert [receiver.kinds(cycle) for cycle in cycles] == [
+        ["failed 1000"],
+        [],
+        [],
+        ["recovered 1000"],
+    ]
 
 
 def test_another_reason_is_another_finding_but_no_recovery() -> None:
@@ -139,7 +144,7 @@ def test_a_number_in_a_reason_does_not_make_it_another_finding() -> None:
     assert found == [["failed 1"], [], []]
 
 
-def test_a_finding_that_is_not_over_is_told_again_after_the_time() -> None:
+def test_a_finding_that_is_not_over_is_sent_again_after_the_time() -> None:
     receiver = Receiver(remind_seconds=120)
     found = status(resource("a", State.WITHHELD, "guard"))
     assert [receiver.kinds(found) for _ in range(5)] == [
@@ -147,7 +152,7 @@ def test_a_finding_that_is_not_over_is_told_again_after_the_time() -> None:
     ]  # fmt: skip
 
 
-def test_a_receiver_is_told_only_the_kinds_that_it_wants() -> None:
+def test_a_receiver_gets_only_the_kinds_of_its_settings() -> None:
     receiver = Receiver(frozenset({FindingKind.SOURCE}))
     assert receiver.cycle(status(resource("a", State.FAILED, "no"))) == []
     assert receiver.kinds(status(diagnostics=("bad",))) == ["source 1"]

@@ -42,7 +42,9 @@ def outside(name: str, expected: Mapping[str, Any], **more: Any) -> Check:
 
 
 @pytest.mark.process
-def test_secrets(files_network: Network, record_property: Callable[[str, object], None]) -> None:
+def test_certificates_of_an_sds_server(
+    files_network: Network, record_property: Callable[[str, object], None]
+) -> None:
     network = files_network
     keys = Keys(network.root)
     named = {

@@ -27,7 +27,7 @@ def resolve_references(resource: KubernetesResource, objects: DeclaredObjects) -
     root = resource.context.root
     members = dict(root.members)
     if spec := members.get("spec"):
-        value = _Resolution(resource, objects).of(spec.value, ("spec",))
+        value = _Resolution(resource, objects).without_references(spec.value, ("spec",))
         members["spec"] = KeyValue(spec.position, value)
     return MappingNode(root.position, members)
 
@@ -40,10 +40,13 @@ class _Resolution:
         self._context = resource.context
         self._objects = objects
 
-    def of(self, node: Node, path: Path) -> Node:
+    def without_references(self, node: Node, path: Path) -> Node:
         """Return ``node`` without references."""
         if isinstance(node, ListNode):
-            items = [self.of(item, (*path, index)) for index, item in enumerate(node.items)]
+            items = [
+                self.without_references(item, (*path, index))
+                for index, item in enumerate(node.items)
+            ]
             return ListNode(node.position, items)
         if not isinstance(node, MappingNode):
             return node
@@ -52,7 +55,7 @@ class _Resolution:
             here = (*path, name)
             match = _REFERENCE.fullmatch(name)
             if match is None:
-                members[name] = KeyValue(position, self.of(value, here))
+                members[name] = KeyValue(position, self.without_references(value, here))
                 continue
             kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
             if reference in members:
