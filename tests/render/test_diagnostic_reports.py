@@ -67,6 +67,7 @@ def test_json_counts_and_lists() -> None:
         "valid": False,
         "error_count": 1,
         "warning_count": 0,
+        "note_count": 0,
         "resource_count": 1,
         "ignored_count": 2,
         "ignored": {"v1 Secret": 2},
