@@ -93,6 +93,7 @@ class RecordedRun:
     recorder: Recorder
     started_at: float
     run: str = field(init=False)
+    _written: RunRecord | None = None
 
     def __post_init__(self) -> None:
         """Choose the id of the run."""
@@ -102,7 +103,7 @@ class RecordedRun:
     def record_start(self, plan: Plan) -> None:
         """Record the changes that will be made, so that a killed process leaves them as unknown."""
         if plan.changes or plan.renewals:
-            self.recorder.write(unfinished_record(self._head(), plan))
+            self._write(unfinished_record(self._head(), plan))
 
     def record_end(self, report: Report, code: ExitCode, calls: Mapping[str, int]) -> None:
         """Record the end of a run that had something to write, or whose findings are new.
@@ -114,12 +115,14 @@ class RecordedRun:
         """
         plan = report.plan
         if self.recorder.remember_findings(report) or plan.changes or plan.renewals:
-            self.recorder.write(finished_record(self._head(calls), report, code))
+            self._write(finished_record(self._head(calls), report, code))
 
     def record_failure(
         self, problem: str | None, code: ExitCode, calls: Mapping[str, int] = {}
     ) -> None:
         """Record a problem of the whole run, unless the run before had it.
+
+        The changes of the run, if it made some, stay in its record.
 
         Args:
             problem: Why the run failed as a whole; None if it did not.
@@ -127,8 +130,20 @@ class RecordedRun:
             calls: Number of API calls by operation.
         """
         if self.recorder.remember_problem(problem):
-            head = replace(self._head(calls), error=problem, exit_code=int(code))
-            self.recorder.write(RunRecord(head))
+            now = self._head(calls)
+            record = self._written or RunRecord(now)
+            head = replace(
+                record.head,
+                duration_seconds=now.duration_seconds,
+                calls=now.calls,
+                error=problem,
+                exit_code=int(code),
+            )
+            self._write(replace(record, head=head))
+
+    def _write(self, record: RunRecord) -> None:
+        self._written = record
+        self.recorder.write(record)
 
     def _head(self, calls: Mapping[str, int] | None = None) -> RunHead:
         """Return the head of the record; ``calls`` are None before the end of the run."""

@@ -82,6 +82,20 @@ def test_a_problem_is_recorded_once_beside_findings(
     assert [it.error for it in list_runs(files)] == ["denied", "denied", "down"]
 
 
+def test_a_problem_hides_no_change_of_its_run(files: HistoryFiles, recorder: Recorder) -> None:
+    run = recorder.start(1_000)
+    run.record_start(SMALL)
+    run.record_end(applied(SMALL), ExitCode.OK, {})
+    run.record_failure("b.yaml is not valid", ExitCode.MANIFESTS, {"CreateMesh": 2})
+    (record,) = find_runs(files, run.run)
+    assert record.report is not None
+    assert record.report.outcomes == applied(record.report.plan).outcomes
+    head = record.head
+    assert (head.counts, head.calls) == ({"applied": 2}, {"CreateMesh": 2})
+    assert (head.error, head.exit_code) == ("b.yaml is not valid", ExitCode.MANIFESTS)
+    assert [it.run for it in list_runs(files, keys=["mesh/a"])] == [run.run]
+
+
 def test_a_failed_change_that_fails_again_is_recorded_with_each_try(
     files: HistoryFiles, recorder: Recorder
 ) -> None:
