@@ -107,9 +107,12 @@ def apply_plan(
             if readable:
                 print_result(text.render_outcome(outcome, color=color) + "\n")
 
-        run.record_start(plan)
-        options = _apply_options(invocation, stop, may_write)
-        options = replace(options, on_written=progress.on_written, on_outcome=on_outcome)
+        options = replace(
+            _apply_options(invocation, stop, may_write),
+            on_begin=lambda: run.record_start(plan),
+            on_written=progress.on_written,
+            on_outcome=on_outcome,
+        )
         report = (apply or engine.apply)(plan, target, options)
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)

@@ -23,6 +23,7 @@ class ApplyOptions:
     Attributes:
         workers: Maximum number of parallel calls.
         should_stop: If it returns True, no further change is started.
+        on_begin: Called before the first change is made, once nothing else can end the run.
         on_written: Receives each change as soon as its calls have ended, from several threads.
         on_outcome: Receives each outcome as soon as it is known, after the wave was written.
         sleep: Waits for a number of seconds.
@@ -32,6 +33,7 @@ class ApplyOptions:
 
     workers: int = 10
     should_stop: Callable[[], bool] = lambda: False
+    on_begin: Callable[[], None] = lambda: None
     on_written: Callable[[Change], None] = _ignore
     on_outcome: Callable[[Outcome], None] = _ignore
     sleep: Callable[[float], object] = time.sleep

@@ -147,6 +147,7 @@ def apply(
         The report, with one outcome for each change in the order of the plan, and the number of
         renewed records.
     """
+    options.on_begin()
     execution = Execution(target, options)
     blocked = BlockedChanges()
     outcomes: list[Outcome] = []

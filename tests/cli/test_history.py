@@ -89,6 +89,21 @@ def test_a_run_that_could_not_start_has_its_error(
     assert cli("history", str(run["run"])).code == 0
 
 
+def test_a_saved_plan_that_could_not_be_checked_made_no_change(
+    cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    cli("apply", *where, "--auto-approve")
+    write("manifests/b.yaml", mesh_yaml("b"))
+    cli("plan", *where, "--out", "p.plan")
+    refused = {"operation": "ListMeshes", "fault": "error", "status": 400}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [refused]})
+    failed = cli("apply", "--plan", "p.plan", *where, "--auto-approve")
+    latest, _ = runs(cli)
+    assert (latest["finished"], latest["counts"], latest["exit_code"]) == (True, {}, failed.code)
+    assert str(latest["error"]) in failed.err
+
+
 def test_commands_that_write_nothing_and_wrong_usage_are_not_recorded(
     cli: Cli, write: Write, where: tuple[str, ...], here: Path
 ) -> None:
