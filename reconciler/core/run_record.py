@@ -171,8 +171,15 @@ def parse_record(line: bytes) -> RunRecord | None:
 def has_key(line: bytes, patterns: Iterable[str]) -> bool:
     """Return whether the run in ``line`` changed a resource whose key matches a pattern."""
     record = parse_record(line)
-    keys = [change.key for change in record.plan.changes] if record and record.plan else []
+    keys = _changed_keys(record) if record else []
     return any(key.matches(pattern) for key in keys for pattern in patterns)
+
+
+def _changed_keys(record: RunRecord) -> list[Key]:
+    """Return the keys of the changes, and of the routes that were detached for them."""
+    changes = record.plan.changes if record.plan else ()
+    routes = (route.attach.key for change in changes for route in detached_routes(change))
+    return [*(change.key for change in changes), *routes]
 
 
 def _with_plan(head: RunHead, plan: Plan, counts: Mapping[str, int]) -> RunHead:

@@ -156,3 +156,12 @@ def test_a_run_is_found_by_the_keys_that_it_changed() -> None:
     assert has_key(line, ["mesh/a"])
     assert has_key(line, ["route/*", "mesh/?"])
     assert not has_key(line, ["mesh/c", "route/*"])
+
+
+def test_a_run_that_detached_a_route_is_a_run_that_changed_it() -> None:
+    made = detaching()
+    line = write_record(unfinished_record(HEAD, made))
+    routes = [str(it.attach.key) for change in made.changes for it in detached_routes(change)]
+    assert routes
+    for route in routes:
+        assert has_key(line, [route])
