@@ -4,11 +4,15 @@ A receiver that hangs or fails delays no cycle, and no other receiver.
 """
 
 import logging
+import os
 import queue
+import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 import urllib3
 
@@ -97,27 +101,50 @@ class Sender:
 
 
 def post(request: Request, timeout_seconds: float = limits.NOTIFY_TIMEOUT_SECONDS) -> None:
-    """Send ``request`` once.
+    """Send ``request`` once. A response has to come within twice ``timeout_seconds``.
 
     Raises:
         NotifyError: The receiver did not accept it.
     """
-    timeout = urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds)
     try:
-        with urllib3.PoolManager() as pool:
-            response = pool.request(
-                "POST",
-                request.url,
-                body=request.body,
-                headers={"User-Agent": "mesh-reconciler", **request.headers},
-                timeout=timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            status = response.status
-            response.close()
-    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
-        raise NotifyError(f"no response: {connection_advice(error) or shown(error)}") from error
+        parts = urllib3.util.parse_url(request.url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind((parts.host or "").strip("[]"), parts.port, timeout=timeout_seconds)
+        headers = {"User-Agent": "mesh-reconciler", **request.headers}
+        with _ended_after(2 * timeout_seconds, connection):
+            connection.request("POST", parts.request_uri, request.body, headers)
+            status = connection.getresponse().status
+    except (HTTPException, urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        reason = connection_advice(error) or shown(error) or type(error).__name__
+        raise NotifyError(f"no response: {reason}") from error
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         raise NotifyError(f"the response was HTTP {status}")
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+    """Close ``connection`` at the end of the block, and end its calls after ``seconds``.
+
+    Its own timeout begins again with each byte, so a receiver could keep a call for days.
+    """
+
+    def hang_up() -> None:
+        # Not the socket itself: a call in another thread uses its TLS object.
+        if connection.sock is None:
+            return
+        with (
+            suppress(OSError),
+            socket.socket(fileno=os.dup(connection.sock.fileno())) as same,
+        ):
+            same.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # Otherwise it could end another connection that gets the same descriptor.
+        timer.join()
+        connection.close()

@@ -3,8 +3,9 @@
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -115,6 +116,29 @@ def test_a_full_queue_drops_at_once() -> None:
         # One of them is with the thread.
         assert results.count(DROPPED) >= 4
         sender.stop()
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_receiver_that_trickles_is_no_hang(start: bytes) -> None:
+    ended = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            while not ended.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle, args=[server])
+        thread.start()
+        began = time.monotonic()
+        # What came is no response, or the status of one.
+        with suppress(NotifyError):
+            post(Request(f"http://127.0.0.1:{server.getsockname()[1]}/", b"x"), 0.2)
+        assert 0.3 < time.monotonic() - began < 20
+        ended.set()
+        thread.join()
 
 
 def test_a_receiver_that_hangs_keeps_no_process_from_its_end() -> None:
