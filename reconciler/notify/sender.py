@@ -8,6 +8,7 @@ import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,12 +70,13 @@ class Sender:
         """Try each waiting notification once more; return when this is done, or takes too long."""
         if self._thread is None:
             return
+        end = time.monotonic() + limits.NOTIFY_STOP_SECONDS
         self._stopping.set()
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            return
-        self._thread.join(limits.NOTIFY_STOP_SECONDS)
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=limits.NOTIFY_STOP_SECONDS)
+        self._thread.join(max(0.0, end - time.monotonic()))
+        if self._thread.is_alive():
+            logger.warning("notifications to %s were not sent before the end", self.name)
 
     def _work(self) -> None:
         while (notification := self._waiting.get()) is not None:

@@ -118,6 +118,26 @@ def test_a_full_queue_drops_at_once() -> None:
         sender.stop()
 
 
+def test_a_full_queue_is_sent_before_the_end() -> None:
+    results: list[str] = []
+    first = threading.Event()
+
+    def answer(*_: object) -> Answer:
+        first.wait(30)
+        return Answer(200)
+
+    with scripted(answer) as server:
+        sender = Sender("notify[0]", Plain(server.url), results.append)
+        sender.send(TOLD)
+        until(lambda: server.count("POST") == 1)
+        while DROPPED not in results:
+            sender.send(TOLD)
+        threading.Timer(0.1, first.set).start()
+        sender.stop()
+        # All of them, unless the machine is slow.
+        assert results.count(SENT) >= limits.NOTIFY_QUEUE // 10
+
+
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: "])
 def test_a_receiver_that_trickles_is_no_hang(start: bytes) -> None:
     ended = threading.Event()
