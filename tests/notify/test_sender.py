@@ -128,10 +128,10 @@ def test_a_full_queue_is_sent_before_the_end() -> None:
 
     with scripted(answer) as server:
         sender = Sender("notify[0]", Plain(server.url), results.append)
-        sender.send(TOLD)
-        until(lambda: server.count("POST") == 1)
+        sender.send(NOTIFICATION)
+        eventually(lambda: server.count("POST") == 1)
         while DROPPED not in results:
-            sender.send(TOLD)
+            sender.send(NOTIFICATION)
         threading.Timer(0.1, first.set).start()
         sender.stop()
         # All of them, unless the machine is slow.

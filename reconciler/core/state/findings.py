@@ -40,6 +40,7 @@ _KINDS = {
     State.DRIFTED: FindingKind.DRIFT,
     State.WITHHELD: FindingKind.WITHHELD,
 }
+_UNDECIDED = frozenset({State.PENDING, State.STALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,10 @@ class SentFindings:
             if finding.kind in self.kinds
         }
         lasting = {fingerprint: finding for fingerprint, finding in found.items() if finding.lasts}
-        new, due, over = self._new(found), self._due(lasting, now), self._over(lasting.values())
+        # A change that was not tried, or met another one, says nothing about the finding before.
+        undecided = {str(it.key) for it in status.resources if it.state in _UNDECIDED}
+        new, due = self._new(found), self._due(lasting, now)
+        over = self._over(lasting.values(), undecided)
         notify = partial(
             Notification,
             target=status.target,
@@ -132,7 +136,9 @@ class SentFindings:
         if over and FindingKind.RECOVERED in self.kinds:
             notifications.append(notify(FindingKind.RECOVERED, over))
         kept = {
-            fingerprint: sent for fingerprint, sent in self._sent.items() if fingerprint in lasting
+            fingerprint: sent
+            for fingerprint, sent in self._sent.items()
+            if fingerprint in lasting or sent.finding.subject in undecided
         }
         added = {
             fingerprint: _Sent(finding, now)
@@ -159,14 +165,14 @@ class SentFindings:
             if fingerprint in lasting and 0 < self.remind_seconds <= now - sent.at
         }
 
-    def _over(self, lasting: Iterable[Finding]) -> tuple[Finding, ...]:
+    def _over(self, lasting: Iterable[Finding], undecided: Container[str]) -> tuple[Finding, ...]:
         """Return the findings that are over; another reason for one subject does not end it."""
         subjects = {(finding.kind, finding.subject) for finding in lasting}
         sent_findings = (sent.finding for sent in self._sent.values())
         return tuple(
             replace(finding, text=f"over: {finding.text}", lasts=False)
             for finding in sent_findings
-            if (finding.kind, finding.subject) not in subjects
+            if (finding.kind, finding.subject) not in subjects and finding.subject not in undecided
         )
 
 

@@ -135,6 +135,15 @@ def test_another_reason_is_another_finding_but_no_recovery() -> None:
     assert found == [["withheld 1"], ["withheld 1"]]
 
 
+@pytest.mark.parametrize("state", [State.PENDING, State.STALE])
+def test_a_failed_change_that_is_not_tried_again_is_not_over(state: State) -> None:
+    receiver = Receiver()
+    failed = status(resource("a", State.FAILED, "denied"))
+    waiting = status(resource("a", state, "the run was interrupted before this change"))
+    rounds = [receiver.kinds(it) for it in (failed, waiting, failed, waiting, START)]
+    assert rounds == [["failed 1"], [], [], [], ["recovered 1"]]
+
+
 def test_a_number_in_a_reason_does_not_make_it_another_finding() -> None:
     receiver = Receiver()
     found = [
