@@ -136,7 +136,12 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_stored_certificate(chosen, arn, table)
     name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
     notify = _parse_notify(chosen, document.pop("notify", []))
-    commands = {command: document.pop(command) for command in ALL_COMMANDS if command in document}
+    # An option and a command have the name history: text is of the option.
+    commands = {
+        name: document.pop(name)
+        for name in ALL_COMMANDS
+        if name in document and not (name == "history" and _is_text(document[name]))
+    }
     _check_options(chosen, "", document, None)
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)

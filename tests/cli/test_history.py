@@ -115,6 +115,17 @@ def test_commands_that_write_nothing_and_wrong_usage_are_not_recorded(
     assert cli("history", "--history", "none").code == 64
 
 
+def test_reconciler_toml_names_the_directory(
+    cli: Cli, write: Write, where: tuple[str, ...], here: Path
+) -> None:
+    write("reconciler.toml", 'history = "records"\n')
+    write("manifests/a.yaml", mesh_yaml("a"))
+    cli("apply", *where, "--auto-approve")
+    assert len(runs(cli)) == 1
+    assert (here / "records/runs.jsonl").exists()
+    assert not (here / ".reconciler").exists()
+
+
 def test_withheld_changes_are_recorded(
     cli: Cli, write: Write, where: tuple[str, ...], live: object
 ) -> None:
