@@ -17,9 +17,10 @@ def lock_file(descriptor: int, *, shared: bool = False) -> None:
     while True:
         try:
             fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                raise
+                message = "another process keeps it locked; continue or end that process"
+                raise BlockingIOError(error.errno, message) from error
             time.sleep(limits.LOCK_FILE_RETRY_DELAY_SECONDS)
         else:
             return

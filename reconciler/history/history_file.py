@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,13 +44,17 @@ class HistoryFiles:
                 yield from reversed(lines)
 
     def _open_all(self, opened: ExitStack) -> list[BinaryIO]:
-        try:
-            # A rotation between two opens would hide a file.
-            with self._locked(os.O_RDONLY, shared=True):
-                files = map(self._file, range(limits.HISTORY_FILES))
-                return [opened.enter_context(it.open("rb")) for it in files if it.exists()]
-        except FileNotFoundError:
-            return []
+        with ExitStack() as held:
+            # A copy of the records may have no lock, and then no writer.
+            with suppress(FileNotFoundError):
+                # A rotation between two opens would hide a file.
+                held.enter_context(self._locked(os.O_RDONLY, shared=True))
+            files = map(self._file, range(limits.HISTORY_FILES))
+            return [
+                opened.enter_context(open(it, "rb", opener=_open_private))
+                for it in files
+                if it.exists()
+            ]
 
     def _file(self, age: int) -> Path:
         return self.directory / (f"runs.{age}.jsonl" if age else "runs.jsonl")
@@ -76,7 +80,7 @@ class HistoryFiles:
 
     @contextmanager
     def _locked(self, flags: int, *, shared: bool) -> Iterator[None]:
-        descriptor = os.open(self.directory / _LOCK, flags | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.directory / _LOCK, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
         try:
             lock_file(descriptor, shared=shared)
             yield
@@ -85,4 +89,5 @@ class HistoryFiles:
 
 
 def _open_private(file: str, flags: int) -> int:
-    return os.open(file, flags | os.O_NOFOLLOW, 0o600)
+    # A link is not followed, and a pipe is not waited for.
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)

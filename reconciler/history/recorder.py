@@ -79,7 +79,7 @@ class Recorder:
                     "the history in %s cannot be written: %s; runs go on without it, or pass "
                     "another --history",
                     self.files.directory,
-                    error.strerror,
+                    error.strerror or error,
                 )
             self._has_failed = True
         else:

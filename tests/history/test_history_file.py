@@ -93,10 +93,26 @@ def test_a_process_that_keeps_the_lock_delays_a_run_by_a_second_at_most(tmp_path
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(BlockingIOError):
             files.append(b"2\n")
-        with pytest.raises(BlockingIOError):
+        with pytest.raises(BlockingIOError, match="another process keeps it locked"):
             list(files.lines())
     files.append(b"3\n")
     assert list(files.lines()) == [b"3", b"1"]
+
+
+def test_records_without_their_lock_are_read(tmp_path: Path) -> None:
+    HistoryFiles(tmp_path).append(b"1\n")
+    (tmp_path / "lock").unlink()
+    assert lines(tmp_path) == [b"1"]
+
+
+@pytest.mark.parametrize("name", ["lock", "runs.jsonl"])
+def test_a_pipe_is_no_hang(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    files = HistoryFiles(tmp_path)
+    assert list(files.lines()) == []
+    if name == "runs.jsonl":
+        with pytest.raises(OSError, match="seek"):
+            files.append(b"1\n")
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -104,4 +120,6 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "runs.jsonl").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
         HistoryFiles(tmp_path).append(b"1\n")
+    with pytest.raises(OSError, match="symbolic links"):
+        lines(tmp_path)
     assert (tmp_path / "victim").read_text() == "keep me"

@@ -34,7 +34,7 @@ def run(invocation: Invocation) -> int:
             text = history.list_as_json(runs) if as_json else history.list_as_text(runs, terminal)
     except OSError as error:
         raise ReconcilerError(
-            f"reading the history in {files.directory}: {error.strerror}"
+            f"reading the history in {files.directory}: {error.strerror or error}"
         ) from error
     print_complete_result(text)
     return ExitCode.OK
