@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from select import select
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +23,28 @@ SCHEMA = 1
 # The server of a URL, and the command that starts it.
 _DAEMON = ("daemon", "reconciler run")
 _ENDPOINT = ("endpoint", "reconciler endpoint --xds unix:PATH")
+# The members that this program reads in the status of Envoys.
+_SCOPE = {
+    "account": str,
+    "region": str,
+    "revision": int,
+    "is_current": bool,
+    "instances_error": str | None,
+    "held_meshes": list,
+    "proxies": list,
+    "without_proxy": list,
+}
+_PROXY = {
+    "key": str,
+    "client": str,
+    "exists": bool,
+    "connected_seconds": int | float,
+    "revision": int,
+    "is_behind": bool,
+    "behind_seconds": int | float | None,
+    "types": dict,
+    "losses": list,
+}
 
 Result = TypeVar("Result")
 
@@ -184,10 +206,21 @@ def _status(document: Any) -> DaemonStatus:
 
 def _scopes(document: Any) -> list[dict[str, Any]]:
     for scope in document:
-        int(scope["revision"])
+        _check_members(scope, _SCOPE)
         for proxy in scope["proxies"]:
+            _check_members(proxy, _PROXY)
             Key.parse(proxy["key"])
+            for part in proxy["types"].values():
+                _check_members(part, {"error": str | None})
+            for loss in proxy["losses"]:
+                _check_members(loss, dict.fromkeys(("grade", "key", "path", "words"), str))
     return list(document)
+
+
+def _check_members(document: Any, types: Mapping[str, Any]) -> None:
+    for name, type_ in types.items():
+        if not isinstance(document[name], type_):
+            raise TypeError(name)
 
 
 def _unlisted(document: Any) -> Unlisted:

@@ -16,7 +16,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.render.json_output import render_status
 from reconciler.render.status_table import worst_first
-from reconciler.web.client import fetch_status, request_cycle
+from reconciler.web.client import fetch_proxies, fetch_status, request_cycle
 from reconciler.web.token_file import read_token
 
 
@@ -111,6 +111,36 @@ def test_what_is_no_daemon_of_this_version_is_said(answer: Answer) -> None:
         pytest.raises(DaemonError, match="not a daemon of this version"),
     ):
         fetch_status(server.url)
+
+
+PROXY = {
+    "key": "virtual-node/m/n", "client": "unix", "connected_seconds": 1, "revision": 3,
+    "exists": True, "is_behind": True, "behind_seconds": None, "losses": [],
+    "types": {"clusters": {"error": None}},
+}  # fmt: skip
+PROXIES = {
+    "account": "123456789012", "region": "eu-west-1", "revision": 3, "is_current": True,
+    "instances_error": None, "held_meshes": [], "without_proxy": [], "proxies": [PROXY],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({name: 7.5} for name in PROXIES),
+        *({"proxies": [PROXY | {name: "x"}]} for name in PROXY if name != "client"),
+        {"proxies": [{name: PROXY[name] for name in ("key", "exists")}]},
+        {"proxies": [PROXY | {"types": {"clusters": {}}}]},
+        {"proxies": [PROXY | {"losses": [{}]}]},
+    ],
+)
+def test_proxies_of_another_version_are_said(changed: dict[str, object]) -> None:
+    documents = [PROXIES, PROXIES | changed]
+    answers = iter([Answer(200, [it]) for it in documents])
+    with scripted(lambda *_: next(answers)) as server:
+        assert fetch_proxies(server.url)[1] == [PROXIES]
+        with pytest.raises(DaemonError, match="not a daemon of this version"):
+            fetch_proxies(server.url)
 
 
 @pytest.mark.parametrize("body", [b"<html>not found", b"[]", b"3", b"{}"])
