@@ -20,6 +20,7 @@ from reconciler.core.run_record import (
     unfinished_record,
     write_record,
 )
+from reconciler.core.state.findings import without_numbers
 from reconciler.history.history_file import HistoryFiles
 from reconciler.known_secrets import redacted
 
@@ -55,7 +56,9 @@ class Recorder:
 
     def remember_problem(self, problem: str | None) -> bool:
         """Remember ``problem``, and return whether the run before did not have it."""
-        is_new, self._problem = problem != self._problem, problem
+        # A rejected signature, for example, is described with the time of its request.
+        mark = None if problem is None else without_numbers(problem)
+        is_new, self._problem = mark != self._problem, mark
         return is_new and problem is not None
 
     def remember_findings(self, report: Report) -> bool:

@@ -82,6 +82,15 @@ def test_a_problem_is_recorded_once_beside_findings(
     assert [it.error for it in list_runs(files)] == ["denied", "denied", "down"]
 
 
+def test_a_problem_whose_times_differ_is_recorded_once(
+    files: HistoryFiles, recorder: Recorder
+) -> None:
+    for second in range(3):
+        problem = f"Signature expired: 20261130T08000{second}Z is now earlier than 20261130T081500Z"
+        recorder.start(1_000).record_failure(problem, ExitCode.ERROR)
+    assert len(list(list_runs(files))) == 1
+
+
 def test_a_problem_hides_no_change_of_its_run(files: HistoryFiles, recorder: Recorder) -> None:
     run = recorder.start(1_000)
     run.record_start(SMALL)

@@ -63,7 +63,7 @@ class Finding:
     @property
     def fingerprint(self) -> _Fingerprint:
         """Identifies the finding in later cycles; numbers such as waiting times are left out."""
-        return self.kind, self.subject, _NUMBER.sub("#", self.text)
+        return self.kind, self.subject, without_numbers(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,11 @@ class SentFindings:
             for finding in sent_findings
             if (finding.kind, finding.subject) not in subjects and finding.subject not in undecided
         )
+
+
+def without_numbers(text: str) -> str:
+    """Return ``text`` with a sign for each number, so that two tries of one call are equal."""
+    return _NUMBER.sub("#", text)
 
 
 def findings_of(status: DaemonStatus, report: Report | None) -> Iterator[Finding]:
