@@ -156,6 +156,8 @@ HISTORY_FILES = 8
 # Notifications.
 
 NOTIFY_TIMEOUT_SECONDS = 5
+# An unreadable target so soon after a failed change is the same outage.
+OUTAGE_SECONDS = 900
 # An outage of a chat lasts minutes, and an old notification is of no use to a person.
 NOTIFY_RETRY_DELAYS_SECONDS = (1, 5, 30, 120)
 NOTIFY_QUEUE = 100

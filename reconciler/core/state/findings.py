@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias
 
+from reconciler import limits
 from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.diff import FieldChange
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
@@ -123,6 +124,8 @@ class SentFindings:
         # A change that was not tried, or met another one, says nothing about the finding before.
         undecided = {str(it.key) for it in status.resources if it.state in _UNDECIDED}
         new, due = self._new(found), self._due(lasting, now)
+        # Failed calls and then an unreadable target are one outage.
+        in_outage = {mark: it for mark, it in new.items() if self._is_in_outage(it, now)}
         over = self._over(lasting.values(), undecided)
         notify = partial(
             Notification,
@@ -131,7 +134,8 @@ class SentFindings:
             at=now,
             revision=status.revision,
         )
-        notifications = [notify(*group) for group in _by_kind(new.values())]
+        shown = [finding for mark, finding in new.items() if mark not in in_outage]
+        notifications = [notify(*group) for group in _by_kind(shown)]
         notifications += [notify(*group, is_reminder=True) for group in _by_kind(due.values())]
         if over and FindingKind.RECOVERED in self.kinds:
             notifications.append(notify(FindingKind.RECOVERED, over))
@@ -148,14 +152,19 @@ class SentFindings:
         return replace(self, _sent=kept | added), notifications
 
     def _new(self, found: Mapping[_Fingerprint, Finding]) -> Mapping[_Fingerprint, Finding]:
-        """Return the findings to send for the first time."""
-        # Failed calls and then an unreadable target are one outage.
-        is_outage = any(sent.finding.kind is FindingKind.FAILED for sent in self._sent.values())
+        """Return the findings that were not sent yet."""
         return {
             fingerprint: finding
             for fingerprint, finding in found.items()
-            if fingerprint not in self._sent and not (is_outage and finding.subject == TARGET)
+            if fingerprint not in self._sent
         }
+
+    def _is_in_outage(self, finding: Finding, now: float) -> bool:
+        """Return whether failures that were sent a short time ago include `finding`."""
+        return finding.subject == TARGET and any(
+            sent.finding.kind is FindingKind.FAILED and now - sent.at < limits.OUTAGE_SECONDS
+            for sent in self._sent.values()
+        )
 
     def _due(self, lasting: Container[_Fingerprint], now: float) -> Mapping[_Fingerprint, Finding]:
         """Return the findings to send again."""

@@ -85,17 +85,23 @@ class SqliteReader(_SqliteReads):
         Raises:
             InvalidStoreError: The database cannot be used.
         """
-        path = directory / sqlite_file.FILE
+        self._path = directory / sqlite_file.FILE
         super().__init__(
-            sqlite_file.open_to_read(path, busy_seconds), limits.DATA_VERSION_POLL_SECONDS
+            sqlite_file.open_to_read(self._path, busy_seconds), limits.DATA_VERSION_POLL_SECONDS
         )
+        self._identity = _identity(self._path)
         self._data_version = 0
         self._revisions: dict[Scope, int] = {}
 
     def revision(self, scope: Scope) -> int:
-        """Return the revision of a scope."""
+        """Return the revision of a scope.
+
+        Raises:
+            StoreFailedError: It cannot be read, or another file is in the place of the database.
+        """
 
         def look(tables: Tables) -> int:
+            self._require_same_file()
             # Three microseconds; it changes with each commit of another process.
             (version,) = self._reading.execute("PRAGMA data_version").fetchone()
             if version != self._data_version:
@@ -106,6 +112,16 @@ class SqliteReader(_SqliteReads):
             return self._revisions[scope]
 
         return self._read(look)
+
+    def _require_same_file(self) -> None:
+        """Reject a database that was replaced, such as by a restore: this one changes no more."""
+        try:
+            is_same = _identity(self._path) == self._identity
+        except OSError as error:
+            raise _failed(error) from error
+        if not is_same:
+            message = f"{self._path} was replaced: restart this process"
+            raise StoreFailedError(message, busy=False)
 
     def close(self) -> None:
         """Close the database."""

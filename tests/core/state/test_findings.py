@@ -122,8 +122,19 @@ def test_failed_changes_and_then_an_unreadable_target_are_one_outage() -> None:
         ["failed 1000"],
         [],
         [],
-        ["recovered 1000"],
+        ["recovered 1001"],
     ]
+
+
+def test_a_failure_of_long_ago_hides_no_unreadable_target() -> None:
+    failed = resource("m", State.FAILED, "no")
+    receiver = Receiver()
+    assert receiver.kinds(status(failed)) == ["failed 1"]
+    for _ in range(20):
+        assert receiver.kinds(status(failed)) == []
+    assert receiver.kinds(status(failed, error="expired credentials")) == ["failed 1"]
+    assert receiver.kinds(status(failed, error="expired credentials")) == []
+    assert receiver.kinds(START) == ["recovered 2"]
 
 
 def test_another_reason_is_another_finding_but_no_recovery() -> None:

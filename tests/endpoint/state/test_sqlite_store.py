@@ -186,6 +186,20 @@ def test_another_process_reads_a_served_directory_and_sees_its_revisions(tmp_pat
         assert (shot.revision, [each.name for each in shot.resources]) == (2, ["one", "two"])
 
 
+def test_a_reader_does_not_go_on_with_a_database_that_was_replaced(tmp_path: Path) -> None:
+    SqliteStore(tmp_path).close()
+    with closing(SqliteReader(tmp_path)) as reader:
+        assert reader.revision(HERE) == 0
+        (tmp_path / FILE).rename(tmp_path / "old")
+        with pytest.raises(StoreFailedError, match="No such file"):
+            reader.revision(HERE)
+        (tmp_path / "restored").mkdir()
+        SqliteStore(tmp_path / "restored").close()
+        (tmp_path / "restored" / FILE).rename(tmp_path / FILE)
+        with pytest.raises(StoreFailedError, match="was replaced: restart this process"):
+            reader.revision(HERE)
+
+
 def test_a_reader_opens_no_missing_database_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidStoreError, match="cannot be opened"):
         SqliteReader(tmp_path)
