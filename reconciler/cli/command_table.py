@@ -106,7 +106,7 @@ it applies that plan.
     ),
     "history": CommandHelp(
         "Inspect",
-        "List the runs that wrote, failed or withheld changes, or show one.",
+        "List the recorded runs that wrote or failed, or show one.",
         ("history --since 7d --key 'route/shop/*'", "history 20261130-0812"),
         _ALWAYS,
         """Without RUN, all runs are listed, the latest first. RUN is the id of a run, or its first

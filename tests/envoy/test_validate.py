@@ -98,9 +98,14 @@ def test_wrong_usage_is_one_line(cli: Cli, arguments: tuple[str, ...], problem: 
     assert (result.code, result.err) == (64, f"reconciler: {problem}\n")
 
 
-def test_a_field_is_reported_once_and_nothing_of_invalid_manifests(cli: Cli, write: Write) -> None:
-    text = (SCENARIOS / "zeros.yaml").read_text()
-    write("zeros.yaml", text)
+LINTS = Path(__file__).parent.parent / "manifest" / "fixtures" / "native" / "envoy-rules.yaml"
+
+
+@pytest.mark.parametrize("file", [SCENARIOS / "zeros.yaml", LINTS], ids=lambda file: file.name)
+def test_a_field_is_reported_once_and_nothing_of_invalid_manifests(
+    cli: Cli, write: Write, file: Path
+) -> None:
+    write("zeros.yaml", file.read_text())
     places = [
         line.split(": ")[0]
         for line in cli("validate", "--envoy", "zeros.yaml").out.splitlines()

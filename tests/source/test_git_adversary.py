@@ -236,6 +236,8 @@ def test_a_process_that_is_killed_takes_a_waiting_git_with_it(
         env={**os.environ, "GIT_SSH_COMMAND": str(ssh)},
     ) as process:
         eventually(lambda: pids.exists() and pids.read_text().endswith("\n"))
+        # Before, git could outlive a process that is killed.
+        eventually(lambda: has_death_signal(int(pids.read_text())))
         process.kill()
     # The lock that git inherited is free, so git and ssh have ended.
     monkeypatch.setattr(limits, "GIT_LOCK_TIMEOUT_SECONDS", 20)
@@ -243,6 +245,13 @@ def test_a_process_that_is_killed_takes_a_waiting_git_with_it(
     with mirror.locked():
         pass
     eventually(lambda: not is_running(int(pids.read_text())))
+
+
+def has_death_signal(process: int) -> bool:
+    """Whether one of the files of a process sends a signal, as its flags in /proc show."""
+    files = Path(f"/proc/{process}/fdinfo").iterdir()
+    flags = (file.read_text().partition("flags:")[2].split()[0] for file in files)
+    return any(int(each, 8) & os.O_ASYNC for each in flags)
 
 
 def is_running(process: int) -> bool:
