@@ -22,6 +22,8 @@ def test_the_python_in_use_is_found_and_an_absent_one_is_printed(
     assert present.name.startswith(f"Python {here}.")
     assert present.python
     assert [run.name for run in dependencies] == ["Lowest dependencies", "Newest dependencies"]
+    tested, *_ = runs([here], {here})
+    assert (tested.python, tested.reason) == (None, "tested by make test")
     assert run_all([absent]) == 0
     assert capsys.readouterr().out == "Python 3.99: not on this machine\n"
 
