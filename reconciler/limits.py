@@ -151,7 +151,7 @@ MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 
 # A record has one to two KiB for each change, twice. The oldest file is removed.
 HISTORY_FILE_BYTES = 16 << 20
-HISTORY_FILES = 8
+HISTORY_FILES = 10
 
 # Notifications.
 

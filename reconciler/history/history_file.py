@@ -40,7 +40,8 @@ class HistoryFiles:
         with ExitStack() as opened:
             for file in self._open_all(opened):
                 # The last part is empty, or a line whose writer was killed.
-                *lines, _ = file.read().split(b"\n")
+                lines = file.read().split(b"\n")
+                del lines[-1]
                 yield from reversed(lines)
 
     def _open_all(self, opened: ExitStack) -> list[BinaryIO]:
