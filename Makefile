@@ -68,7 +68,7 @@ sbom: $(VENV)/.dev  ## dist/sbom.json: the packages of an installation, as Cyclo
 	$(BIN)/python tools/build_release.py sbom
 
 versions: $(VENV)/.dev  ## core, contract and journey tests on every supported Python of this machine
-	$(BIN)/python tools/run_versions.py
+	$(BIN)/python tools/run_versions.py $(VERSIONS)
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
