@@ -81,7 +81,8 @@ def test_ci_installs_only_missing_programs_and_tries_twice(tmp_path: Path) -> No
         check=False,
     )
     assert done.stdout == (
-        "installing fish prometheus\n" * 2 + "make test 1\nmake stores 1\nmake versions VERSIONS=others 1\n"
+        "installing fish prometheus\n" * 2
+        + "make test 1\nmake stores 1\nmake versions VERSIONS=others 1\n"
     ), done.stderr
     assert calls.read_text().splitlines() == [
         "update -qq",
