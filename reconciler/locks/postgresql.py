@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DuplicateTable, UniqueViolation
+from psycopg.errors import DuplicateObject, DuplicateTable, UniqueViolation
 
 from reconciler import limits
 from reconciler.core.errors import LockError, UsageError
@@ -106,8 +106,8 @@ def _has_table(connection: psycopg.Connection[Any]) -> bool:
 
 def _create_table(connection: psycopg.Connection[Any]) -> None:
     if not _has_table(connection):
-        # Two processes may create it at once. The statement then fails in one of them.
-        with suppress(DuplicateTable, UniqueViolation), connection.transaction():
+        # Two processes may create it at once. It then fails in one, for the table or its type.
+        with suppress(DuplicateTable, DuplicateObject, UniqueViolation), connection.transaction():
             connection.execute(TABLE)
 
 
