@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-from endpoint.conftest import MESHES, Client
+from endpoint.conftest import MESHES, Client, Reply
 from endpoint.postgresql import (
     PASSWORD,
     PostgreSQL,
@@ -115,50 +115,45 @@ def test_an_unknown_outcome_is_a_closed_connection_and_the_token_settles_it(
         assert client.create("end", clientToken="t").body["metadata"]["version"] == 1
 
 
+@contextmanager
+def suspended_during_a_write(server: PostgreSQL, client: Client) -> Iterator[Future[Reply]]:
+    """Suspend ``server`` while a write waits for a lock, and yield the write."""
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(server.url()) as holder:
+        holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
+        writing = pool.submit(client.create, "unknown", clientToken="t")
+        while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            assert not writing.done()
+        stopped = [server.postmaster, *server.backends()]
+        for pid in stopped:
+            signal_process(pid, signal.SIGSTOP)
+        try:
+            yield writing
+        finally:
+            for pid in stopped:
+                signal_process(pid, signal.SIGCONT)
+
+
 def test_a_server_that_does_not_answer_holds_up_no_request_for_ever() -> None:
-    with (
-        postgresql() as server,
-        LocalEndpoint(None, store=server.url()) as endpoint,
-        ThreadPoolExecutor(2) as pool,
-    ):
+    with postgresql() as server, LocalEndpoint(None, store=server.url()) as endpoint:
         client = Client(endpoint.url)
         client.create("pay")
-        with psycopg.connect(server.url()) as holder:
-            holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
-            writing = pool.submit(client.create, "unknown", clientToken="t")
-            # The write has a session from now on. The read gets another one, or none if the pool
-            # has no more: only the postmaster could make one.
-            while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-                assert not writing.done()
-            stopped = [server.postmaster, *server.backends()]
-            for pid in stopped:
-                signal_process(pid, signal.SIGSTOP)
-            try:
-                reading = pool.submit(client.describe, "pay")
-                assert reading.result().refusal == (503, "ServiceUnavailableException")
-                with pytest.raises(http.client.RemoteDisconnected):
-                    writing.result()
-            finally:
-                for pid in stopped:
-                    signal_process(pid, signal.SIGCONT)
+        # The write has a session from now on. The read gets another one, or none if the pool has
+        # no more: only the postmaster could make one.
+        with suspended_during_a_write(server, client) as writing:
+            assert client.describe("pay").refusal == (503, "ServiceUnavailableException")
+            with pytest.raises(http.client.RemoteDisconnected):
+                writing.result()
         assert client.create("unknown", clientToken="t").status == 200
 
 
 def test_an_interruption_ends_it_although_the_server_does_not_answer(tmp_path: Path) -> None:
-    with postgresql() as server, ThreadPoolExecutor(2) as pool:
+    with postgresql() as server:
         log = tmp_path / "log"
         with log.open("w") as stderr:
             process = start_endpoint(server.url(), stderr=stderr)
         client = Client(url_of(process))
         assert client.create("pay").status == 200
-        with psycopg.connect(server.url()) as holder:
-            holder.execute("SELECT * FROM mesh_endpoint.scope FOR UPDATE")
-            writing = pool.submit(client.create, "unknown", clientToken="t")
-            while not server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-                assert not writing.done()
-            stopped = [server.postmaster, *server.backends()]
-            for pid in stopped:
-                signal_process(pid, signal.SIGSTOP)
+        with suspended_during_a_write(server, client) as writing:
             try:
                 process.send_signal(signal.SIGINT)
                 # No response would be true.
@@ -167,8 +162,6 @@ def test_an_interruption_ends_it_although_the_server_does_not_answer(tmp_path: P
                 process.communicate(timeout=60)
             finally:
                 process.kill()
-                for pid in stopped:
-                    signal_process(pid, signal.SIGCONT)
         assert (process.returncode, log.read_text()) == (0, "")
 
 
