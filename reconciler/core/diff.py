@@ -29,6 +29,13 @@ class FieldChange:
     before: Json | Missing
     after: Json | Missing
 
+    @property
+    def document(self) -> dict[str, Json]:
+        """The change as a JSON object, in which an absent side has no member."""
+        sides = {"before": self.before, "after": self.after}
+        present = {name: side for name, side in sides.items() if not isinstance(side, Missing)}
+        return {"pointer": self.pointer, **present}
+
 
 def patch(before: Json, after: Json) -> list[dict[str, Any]]:
     """Return the RFC 6902 operations that turn ``before`` into ``after``, in a stable order.

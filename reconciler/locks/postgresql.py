@@ -1,7 +1,5 @@
 """A lease in a row of a PostgreSQL database, written by one conditional statement."""
 
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Timer
@@ -15,6 +13,7 @@ from reconciler import limits
 from reconciler.core.errors import LockError, UsageError
 from reconciler.known_secrets import remember, shown
 from reconciler.locks.lease import StoreContext
+from reconciler.sockets import end_calls
 
 TABLE = (
     "CREATE TABLE IF NOT EXISTS mesh_reconciler_lease (name text PRIMARY KEY, record text NOT NULL)"
@@ -114,8 +113,5 @@ def _create_table(connection: psycopg.Connection[Any]) -> None:
 def _hang_up(connection: psycopg.Connection[Any]) -> None:
     """Close the socket of `connection`, which may be in use by another thread."""
     # The call may have ended just before.
-    with (
-        suppress(OSError, psycopg.Error),
-        socket.socket(fileno=os.dup(connection.fileno())) as opened,
-    ):
-        opened.shutdown(socket.SHUT_RDWR)
+    with suppress(psycopg.Error):
+        end_calls(connection.fileno())

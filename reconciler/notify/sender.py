@@ -4,9 +4,7 @@ A receiver that hangs or fails delays no cycle, and no other receiver.
 """
 
 import logging
-import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +21,7 @@ from reconciler.core.state.findings import Notification
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
 from reconciler.notify.message import Receiver, Request
+from reconciler.sockets import end_calls
 
 logger = logging.getLogger(__name__)
 
@@ -131,14 +130,8 @@ def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     """
 
     def hang_up() -> None:
-        # Not the socket itself: a call in another thread uses its TLS object.
-        if connection.sock is None:
-            return
-        with (
-            suppress(OSError),
-            socket.socket(fileno=os.dup(connection.sock.fileno())) as same,
-        ):
-            same.shutdown(socket.SHUT_RDWR)
+        if connection.sock is not None:
+            end_calls(connection.sock.fileno())
 
     timer = threading.Timer(seconds, hang_up)
     timer.daemon = True

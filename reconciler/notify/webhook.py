@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.resources import Json, digest
 from reconciler.core.state.findings import Finding, Notification
 from reconciler.notify.message import Request
@@ -63,11 +62,5 @@ def event(notification: Notification) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> Json:
-    fields: list[Json] = [_field(it) for it in finding.fields]
+    fields: list[Json] = [it.document for it in finding.fields]
     return {"subject": finding.subject, "text": finding.text, "fields": fields}
-
-
-def _field(change: FieldChange) -> Json:
-    sides = {"before": change.before, "after": change.after}
-    present = {name: side for name, side in sides.items() if not isinstance(side, Missing)}
-    return {"pointer": change.pointer, **present}

@@ -13,7 +13,6 @@ from reconciler.core.changes import (
     operation_name,
     unlinked,
 )
-from reconciler.core.diff import FieldChange, Missing
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Outcome, Report, outcome_name
@@ -130,7 +129,7 @@ def _resource_status(resource: ResourceStatus) -> Json:
         "origin": _origin(resource.origin),
         "owner": resource.owner,
         "cause": resource.cause.value if resource.cause else None,
-        "fields": [_field(field) for field in resource.fields],
+        "fields": [field.document for field in resource.fields],
         "traffic": resource.traffic.value if resource.traffic else None,
         "reason": resource.reason,
         "outcome": resource.outcome,
@@ -158,7 +157,7 @@ def change_document(change: Change, plan: Plan) -> Json:
         "operation": operation_name(change),
         "cause": change.cause.value,
         "origin": _origin(change.origin),
-        "fields": [_field(field) for field in change.difference.fields],
+        "fields": [field.document for field in change.difference.fields],
         "patch": patch,
         "spec": None if isinstance(change, Delete) else change.spec,
         "traffic": change.traffic.value if change.traffic else None,
@@ -182,7 +181,7 @@ def _detached_route(route: DetachedRoute) -> Json:
     return {
         "key": str(route.detach.key),
         "cause": route.cause.value if route.cause else None,
-        "fields": [_field(field) for field in difference.fields],
+        "fields": [field.document for field in difference.fields],
         "patch": list(difference.patch),
         "spec": route.attach.spec,
     }
@@ -191,19 +190,10 @@ def _detached_route(route: DetachedRoute) -> Json:
 def _link(link: Unlinked) -> Json:
     return {
         "key": str(link.before.key),
-        "fields": [_field(field) for field in link.difference.fields],
+        "fields": [field.document for field in link.difference.fields],
         "patch": list(link.difference.patch),
         "spec": link.spec,
     }
-
-
-def _field(field: FieldChange) -> Json:
-    document: dict[str, Json] = {"pointer": field.pointer}
-    if not isinstance(field.before, Missing):
-        document["before"] = field.before
-    if not isinstance(field.after, Missing):
-        document["after"] = field.after
-    return document
 
 
 def withheld_document(withheld: Withheld, plan: Plan) -> Json:

@@ -124,8 +124,6 @@ class SentFindings:
         # A change that was not tried, or met another one, says nothing about the finding before.
         undecided = {str(it.key) for it in status.resources if it.state in _UNDECIDED}
         new, due = self._new(found), self._due(lasting, now)
-        # Failed calls and then an unreadable target are one outage.
-        in_outage = {mark: it for mark, it in new.items() if self._is_in_outage(it, now)}
         over = self._over(lasting.values(), undecided)
         notify = partial(
             Notification,
@@ -134,7 +132,8 @@ class SentFindings:
             at=now,
             revision=status.revision,
         )
-        shown = [finding for mark, finding in new.items() if mark not in in_outage]
+        # Failed calls and then an unreadable target are one outage.
+        shown = [finding for finding in new.values() if not self._is_in_outage(finding, now)]
         notifications = [notify(*group) for group in _by_kind(shown)]
         notifications += [notify(*group, is_reminder=True) for group in _by_kind(due.values())]
         if over and FindingKind.RECOVERED in self.kinds:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 from reconciler import limits
 from reconciler.endpoint.endpoint_errors import InvalidStoreError, StoreFailedError
 from reconciler.endpoint.state.postgresql_schema import SCHEMA, migrate
+from reconciler.sockets import end_calls
 
 # Used unless the URL or the environment sets them. A standby is never used; a server that does
 # not answer is noticed.
@@ -122,11 +122,8 @@ class Connections:
         """Close the sockets of all connections, which may be in use by other threads."""
         self._pool.close(timeout=0)
         for connection in list(self._sessions):
-            with (
-                suppress(OSError, psycopg.Error),  # it is closed already
-                socket.socket(fileno=os.dup(connection.fileno())) as opened,
-            ):
-                opened.shutdown(socket.SHUT_RDWR)
+            with suppress(psycopg.Error):  # it is closed already
+                end_calls(connection.fileno())
 
     def _configure(self, connection: psycopg.Connection) -> None:
         self._sessions.add(connection)
