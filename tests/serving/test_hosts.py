@@ -30,7 +30,8 @@ def status(place: tuple[str, str], *hosts: str, target: str = "") -> int:
         for host in hosts:
             connection.putheader("Host", host)
         connection.endheaders()
-        return connection.getresponse().status
+        with connection.getresponse() as answer:
+            return answer.status
 
 
 @pytest.mark.sample(4)

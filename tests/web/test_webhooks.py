@@ -45,7 +45,8 @@ def send(
 ) -> int:
     with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)) as connection:
         connection.request(method, path, body, headers)
-        return connection.getresponse().status
+        with connection.getresponse() as answer:
+            return answer.status
 
 
 @pytest.fixture
