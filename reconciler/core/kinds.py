@@ -4,7 +4,7 @@ The behavior of the API and its format on the wire belong to the target.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from reconciler.core.resources import Json, Key, Spec
@@ -113,6 +113,14 @@ def mentioned_by(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return the keys that ``spec`` mentions but does not require, without duplicates."""
     paths = KINDS[key.kind].mentions
     return tuple(dict.fromkeys(named for _, named in _keys_at(paths, key, spec)))
+
+
+def called_services(key: Key, spec: Spec | None) -> tuple[Key, ...]:
+    """Return the services that ``spec`` of a node has as backends, without duplicates."""
+    # A backend may have the ARN of a service in place of its name.
+    mentioned = mentioned_by(key, spec)
+    named = (replace(it, path=(it.path[0], it.name.rpartition("/")[2])) for it in mentioned)
+    return tuple(dict.fromkeys(named))
 
 
 def without_mentions(key: Key, spec: Spec, mentioned: Collection[Key]) -> Spec:

@@ -4,7 +4,7 @@ A target gets its weight divided by the sum of all weights (API reference, Weigh
 weight of 0, or no sum, is no traffic.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -37,17 +37,29 @@ def share_changes(before: Json, after: Json) -> tuple[ShareChange, ...]:
     return tuple(change for change in changes if change.before != change.after)
 
 
-def _shares(side: Json) -> Mapping[str, Fraction]:
-    weights: dict[str, int] = {}
-    for target in _weighted_targets(side):
-        port = target.get("port")
-        name = f"{target['virtualNode']}{'' if port is None else f':{port}'}"
-        weights[name] = weights.get(name, 0) + target["weight"]
+def target_weights(action: Mapping[str, Any]) -> dict[tuple[str, int | None], int]:
+    """Return the weights of the targets of a route: of a node, and of a port if it has one."""
+    weights: dict[tuple[str, int | None], int] = {}
+    for item in action.get("weightedTargets", ()):
+        target = item["virtualNode"], item.get("port")
+        weights[target] = weights.get(target, 0) + item["weight"]
+    return weights
+
+
+def percent(share: Fraction) -> str:
+    """Return ``share`` in percent with at most one decimal, which never looks like 0 or all."""
+    tenths = round(share * 1000)
+    if share not in (0, 1):
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:g} %"
+
+
+def _shares(side: Any) -> Mapping[str, Fraction]:
+    spec: Mapping[str, Any] = (side or {}).get("spec") or {}
+    weights = {
+        f"{node}{'' if port is None else f':{port}'}": weight
+        for field in ROUTE_FIELDS
+        for (node, port), weight in target_weights(spec.get(field, {}).get("action", {})).items()
+    }
     total = sum(weights.values())
     return {name: Fraction(weight, total) for name, weight in weights.items()} if total else {}
-
-
-def _weighted_targets(side: Any) -> Iterator[Mapping[str, Any]]:
-    spec: Mapping[str, Any] = (side or {}).get("spec") or {}
-    for name in ROUTE_FIELDS:
-        yield from spec.get(name, {}).get("action", {}).get("weightedTargets", ())

@@ -6,7 +6,6 @@ Untrusted text is escaped here for terminals. A renderer adds the escaping of it
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from reconciler import limits
 from reconciler.core.changes import (
@@ -27,7 +26,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
 from reconciler.core.resources import OWNER_TAG, Json, canonical_json, shorten_list
 from reconciler.core.source_revision import SourceRevision
-from reconciler.core.traffic_shares import share_changes
+from reconciler.core.traffic_shares import percent, share_changes
 from reconciler.render.terminal import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
@@ -88,7 +87,7 @@ class ChangeGroup:
         difference = self.example.difference
         changes = share_changes(difference.before, difference.after)
         return ", ".join(
-            f"{escaped(it.target)} {_percent(it.before)} -> {_percent(it.after)}" for it in changes
+            f"{escaped(it.target)} {percent(it.before)} -> {percent(it.after)}" for it in changes
         )
 
     @property
@@ -142,14 +141,6 @@ def groups(changes: Iterable[Change]) -> list[ChangeGroup]:
         content = (type(change), change.cause, change.traffic, fields, detached_texts(change))
         by_content.setdefault(content, []).append(change)
     return [ChangeGroup(group, tuple(visible(group[0]))) for group in by_content.values()]
-
-
-def _percent(share: Fraction) -> str:
-    """Return `share` in percent with at most one decimal, which never looks like 0 or all."""
-    tenths = round(share * 1000)
-    if share not in (0, 1):
-        tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:g} %"
 
 
 def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:

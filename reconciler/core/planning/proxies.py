@@ -7,10 +7,9 @@ do not count.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from reconciler.core.changes import Change, Create, Delete, Withheld
-from reconciler.core.kinds import PROXY_KINDS, mentioned_by, parent_of, referenced_keys
+from reconciler.core.kinds import PROXY_KINDS, called_services, parent_of, referenced_keys
 from reconciler.core.resources import Desired, Key, LiveResource, Spec, Unreadable
 
 
@@ -53,11 +52,8 @@ class _Dependents:
         for key, spec in specs:
             for referenced in referenced_keys(key, spec):
                 self._dependents[referenced].add(key)
-            for mentioned in mentioned_by(key, spec):
-                # A backend may have the ARN of a service in place of its name.
-                *parents, name = mentioned.path
-                path = (*parents, name.rpartition("/")[2])
-                self._dependents[replace(mentioned, path=path)].add(key)
+            for called in called_services(key, spec):
+                self._dependents[called].add(key)
             parent = parent_of(key)
             if parent and parent.kind != "mesh":
                 self._dependents[key].add(parent)
