@@ -175,6 +175,11 @@ FORGE_PAGE_SIZE = 100
 FORGE_MAX_RESPONSE_BYTES = 64 << 20
 # A comment on GitHub holds this many characters; bytes are counted, which are never fewer.
 MAX_COMMENT_BYTES = 65_536
+# Mermaid draws no more in a forge (maxTextSize and maxEdges of its configuration).
+MAX_MERMAID_CHARACTERS = 50_000
+MAX_MERMAID_EDGES = 500
+# The graph in a comment. A larger one would take the place of changes, and cannot be read there.
+MAX_COMMENT_GRAPH_CHARACTERS = 12_000
 
 # Texts of other programs.
 

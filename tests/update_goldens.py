@@ -6,6 +6,7 @@ Read the difference in git before you commit it: a golden file is a promise.
 from dataclasses import replace
 from pathlib import Path
 
+from sample_graphs import GOLDENS, PICTURE, examples_graph, rendered
 from sample_plan import RENDERINGS
 
 from reconciler.core.resources import canonical_json
@@ -16,6 +17,7 @@ from reconciler.render.diagnostic_reports import text
 FIXTURES = Path(__file__).parent / "manifest" / "fixtures"
 SUFFIX = ".golden"
 RENDERED = Path(__file__).parent / "render" / "golden"
+GRAPHS = Path(__file__).parent / "render" / "golden_graphs"
 
 # The only variables that fixtures may count on.
 VARIABLES = {
@@ -78,6 +80,9 @@ def main() -> None:
         golden_of(fixture).write_text(result_of(fixture), encoding="utf-8")
     for name, render in RENDERINGS.items():
         (RENDERED / name).write_text(render(), encoding="utf-8")
+    for name, render in GOLDENS.items():
+        (GRAPHS / name).write_text(render(), encoding="utf-8")
+    PICTURE.write_text(rendered(examples_graph(), "svg"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -104,6 +104,17 @@ it applies that plan.
         f"{_KEY} It must match one resource.\n\n"
         "The result is that of a plan of the whole source, because some guards count changes.",
     ),
+    "graph": CommandHelp(
+        "Inspect",
+        "Draw the meshes, and what a plan changes in them.",
+        ("graph manifests", "graph manifests --target staging --planned --format mermaid"),
+        (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        f"""The manifests are drawn without contact to a target; with --live, the resources of the
+target; with --planned, what a plan makes of them, with its changes marked.
+
+{_PATH} The options of guards are those of the plan. --only and --except limit the plan; otherwise,
+they select the resources that are drawn, with their neighbors.""",
+    ),
     "history": CommandHelp(
         "Inspect",
         "List the recorded runs that wrote or failed, or show one.",

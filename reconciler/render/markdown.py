@@ -19,6 +19,8 @@ from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import shorten_list
 from reconciler.render import phrases
 from reconciler.render.formats import OutputContext
+from reconciler.render.graph.mermaid import render_mermaid
+from reconciler.render.graph.model import Graph
 from reconciler.render.terminal import plural
 from reconciler.render.text import headline
 
@@ -29,6 +31,7 @@ MAX_VALUE_LENGTH = 300
 MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50
 _NOTHING = "**This change has the same desired state as its base.**"
+_GRAPH_TITLE = "Graph of the changed resources and their neighbors"
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
 _REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
 _TICKS = re.compile("`+")
@@ -52,7 +55,12 @@ def format_report(report: Report, context: OutputContext) -> str:
 
 
 def render_plan(
-    plan: Plan, calls: Mapping[str, int] = {}, *, note: str = "", three_way: ThreeWay | None = None
+    plan: Plan,
+    calls: Mapping[str, int] = {},
+    *,
+    note: str = "",
+    three_way: ThreeWay | None = None,
+    graph: Graph | None = None,
 ) -> str:
     """Return the plan as a comment.
 
@@ -61,10 +69,11 @@ def render_plan(
         calls: Number of API calls by operation.
         note: Text that is shown before everything else.
         three_way: Comparison of base, live and this change; shown before the plan.
+        graph: The part of the meshes that the plan changes; shown after the plan.
     """
     notes = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
     blocks = _owner_note(plan) + notes + (list(_three_way(three_way)) if three_way else [])
-    return _comment(plan, phrases.plan_counts(plan), blocks, calls)
+    return _comment(plan, phrases.plan_counts(plan), blocks, calls, graph)
 
 
 def render_report(report: Report, calls: Mapping[str, int] = {}) -> str:
@@ -101,7 +110,13 @@ def reviewed_in(comment: str) -> str | None:
     return found[1] if found else None
 
 
-def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, int]) -> str:
+def _comment(
+    plan: Plan,
+    counts: str,
+    first: list[Block],
+    calls: Mapping[str, int],
+    graph: Graph | None = None,
+) -> str:
     head = [
         f"{marker(plan.target.name, plan.owner)}\n### {counts}",
         _code(headline(plan), MAX_HEADLINE_LENGTH),
@@ -120,7 +135,19 @@ def _comment(plan: Plan, counts: str, first: list[Block], calls: Mapping[str, in
         shown = list(_fit(blocks, available // (len(sections) - index)))
         available -= _size(shown)
         head += shown
+    head += _graph(graph, available) if graph and graph.nodes else []
     return "\n\n".join([*head, *foot]) + "\n"
+
+
+def _graph(graph: Graph, available: int) -> list[str]:
+    before = f"<details><summary>{_GRAPH_TITLE}</summary>\n\n```mermaid\n"
+    after = "```\n\n</details>"
+    room = min(available - _size([before, after]), limits.MAX_COMMENT_GRAPH_CHARACTERS)
+    # The text is ASCII without backticks, so it has as many bytes and cannot end the fence.
+    text = render_mermaid(graph, max(room, 1))
+    if len(text) > room:
+        return ["**The graph is not shown**: the comment would be too long."]
+    return [f"{before}{text}{after}"]
 
 
 def _fit(blocks: Iterable[Block], available: int) -> Iterator[str]:

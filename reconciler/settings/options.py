@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.settings.lock_schemes import LOCK_HELP, LOCK_SCHEMES
 
-MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe")
+MESH_COMMANDS = ("plan", "apply", "ci", "run", "adopt", "describe", "graph")
 DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 # These commands translate manifests, or with --live the resources of a target.
 ENVOY_COMMANDS = ("envoy export", "envoy explain")
@@ -154,9 +154,10 @@ def _server_options(
 
 
 _REVIEWABLE = "as text, JSON, or Markdown for a pull request."
-# Besides text; the renderers are in reconciler.render.formats and diagnostic_reports.
+# Besides text; the renderers are in reconciler.render: formats, diagnostic_reports, graph.formats.
 PLAN_FORMATS = ("json", "markdown")
 DIAGNOSTIC_FORMATS = ("json", "sarif", "github")
+GRAPH_FORMATS = ("mermaid", "dot", "svg", "json")
 
 OPTIONS = (
     Option(
@@ -479,6 +480,27 @@ OPTIONS = (
     *(
         _format_option(command, f"Print the report {_REVIEWABLE}", *PLAN_FORMATS)
         for command in WRITING_COMMANDS
+    ),
+    _format_option(
+        "graph",
+        "Print the graph as a tree, as Mermaid or DOT, as a picture (SVG), or as JSON.",
+        *GRAPH_FORMATS,
+    ),
+    Option(
+        "live",
+        OptionGroup.OUTPUT,
+        "Draw the live resources of the target instead of manifests.",
+        type=OptionType.FLAG,
+        command="graph",
+        configurable=False,
+    ),
+    Option(
+        "planned",
+        OptionGroup.OUTPUT,
+        "Mark what a plan would create, update, adopt, delete or withhold.",
+        type=OptionType.FLAG,
+        command="graph",
+        configurable=False,
     ),
     _format_option("history", "Print the runs as text or JSON.", "json"),
     _format_option("describe", "Print the resource as text or JSON.", "json"),

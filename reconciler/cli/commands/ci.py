@@ -26,6 +26,7 @@ from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports, markdown, text
+from reconciler.render.graph.model import Graph, planned_graph
 from reconciler.source.git_history import files_at
 from reconciler.source.git_url import is_git
 from reconciler.wiring.forges import open_forge
@@ -204,7 +205,8 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
             write_plan(invocation["out"], plan)
         if task in (Task.PREVIEW, Task.WATCH):
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
-            return JobResult(code, markdown.render_plan(plan, calls), plan)
+            body = markdown.render_plan(plan, calls, graph=_graph(plan, desired))
+            return JobResult(code, body, plan)
         if task is Task.REVIEW:
             return _review(context, plan, desired, forge.event.base)
         # Without changes, no unreviewed change can be made.
@@ -239,7 +241,9 @@ def _review(
 ) -> JobResult:
     three_way, unknown = _compare_with_base(base, context, plan, head)
     calls = context.invocation.printed_calls(context.target.calls)
-    body = markdown.render_plan(plan, calls, note=unknown, three_way=three_way)
+    body = markdown.render_plan(
+        plan, calls, note=unknown, three_way=three_way, graph=_graph(plan, head)
+    )
     return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
@@ -253,8 +257,14 @@ def _reject(
     three_way, unknown = _compare_with_base(base, context, plan, head)
     note = "; ".join(filter(None, (message, unknown)))
     calls = context.invocation.printed_calls(context.target.calls)
-    body = markdown.render_plan(plan, calls, note=note, three_way=three_way)
+    body = markdown.render_plan(
+        plan, calls, note=note, three_way=three_way, graph=_graph(plan, head)
+    )
     return JobResult(ExitCode.STALE, body, plan)
+
+
+def _graph(plan: Plan, head: Sequence[Desired]) -> Graph:
+    return planned_graph(plan, head).changed_part()
 
 
 def _compare_with_base(

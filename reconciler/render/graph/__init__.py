@@ -1,0 +1,1 @@
+"""The graph of meshes as a tree, Mermaid, DOT, SVG and JSON."""
