@@ -275,6 +275,7 @@ LINES_OF_MERMAID = re.compile(
     r"""flowchart\ LR
     | \ \ subgraph\ m\d+\["TEXT"\]
     | \ \ \ \ n\d+(?:\{\{"TEXT"\}\}|\(\["TEXT"\]\)|\[\["TEXT"\]\]|\("TEXT"\)|\["TEXT"\])
+    | \ \ \ \ direction\ LR
     | \ \ end
     | \ \ n\d+\ -(?:-|\.-)>(?:\|"TEXT"\|)?\ n\d+
     | \ \ note\d\["TEXT"\]

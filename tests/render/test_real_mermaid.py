@@ -29,7 +29,7 @@ HOSTILE = (
     "end", "\"'`", "]]>--", "<b>x</b><img src=x onerror=alert(1)>", "a\nb", "#quot;", "#35;",
     "1. one", "- item", "+ item", "**bold**", "`code`", "fa:fa-ban", "click n0 call x()",
     "%%{init: {}}%%", "$$x$$", "www.x.org", "@team", "&lt;", "x|y", "\\", "/*", "\u202e", "\u540d",
-    "http://x.org", "_x_", "--", "...",
+    "http://x.org", "_x_", "*x*", "***", "fas:fa-a", "--", "...",
 )  # fmt: skip
 Draw = Callable[[Mapping[str, str]], dict[str, Any]]
 
@@ -116,8 +116,13 @@ def test_no_name_is_anything_but_text(draw: Draw) -> None:
         assert "error" not in found[name], (name, found[name])
         assert {*found[name]["tags"]} <= plain, name
         shown = name if name.isprintable() else name.encode("unicode_escape").decode()
-        labels = [" ".join(label.split()) for label in found[name]["labels"]]
-        assert " ".join(f"virtual-service {shown} one".split()) in labels, labels
+        labels = [_visible(label) for label in found[name]["labels"]]
+        assert _visible(f"virtual-node {shown}") in labels, labels
+        assert _visible(f"virtual-service {shown} one") in labels, labels
+
+
+def _visible(text: str) -> str:
+    return re.sub(r"\s|\u2060", "", text)
 
 
 @pytest.mark.browser

@@ -1,7 +1,8 @@
 """Places of boxes and lines in a picture of a graph, in pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import mul
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Key
@@ -45,7 +46,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The line of an edge: its ends, how far it bends to the right, and how far upwards."""
+    """The line of an edge.
+
+    Attributes:
+        bend: How far it runs to the right at both ends; negative if to the left.
+        rise: How far it bends upwards.
+        label_at: The place of the label, from 0 at the start to 1.
+    """
 
     x1: float
     y1: float
@@ -53,6 +60,7 @@ class Curve:
     y2: float
     bend: float
     rise: float = 0.0
+    label_at: float = 0.5
 
     @property
     def path(self) -> str:
@@ -62,9 +70,13 @@ class Curve:
         return f"M{self.x1:.1f} {self.y1:.1f}C{' '.join(f'{it:.1f}' for it in points)}"
 
     @property
-    def middle(self) -> tuple[float, float]:
-        """The middle of the line."""
-        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2 - self.rise * 3 / 4
+    def label(self) -> tuple[float, float]:
+        """The middle of the label, a point on the line."""
+        at, rest = self.label_at, 1 - self.label_at
+        shares = (rest**3, 3 * at * rest**2, 3 * at**2 * rest, at**3)
+        xs = (self.x1, self.x1 + self.bend, self.x2 - self.bend, self.x2)
+        ys = (self.y1, self.y1 - self.rise, self.y2 - self.rise, self.y2)
+        return sum(map(mul, shares, xs)), sum(map(mul, shares, ys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +141,15 @@ def _curve(link: Link, graph: Graph, grid: Grid, boxes: Mapping[Key, Box], pitch
     if link.is_call:
         # To the left, below the edges that lead to the right.
         low = start.top + start.height - 5
-        return Curve(start.left, low, end.right, end.middle + 7, -60)
+        return Curve(start.left, low, end.right, end.middle + 7, -60, label_at=0.2)
     columns = grid.columns.index(target.kind) - grid.columns.index(source.kind)
     branches = sum(not other.is_call for other in graph.outgoing[source])
-    # Boxes of the other branches may be between: pass through the gap above their row.
-    rise = pitch * 2 / 3 if columns > 1 and branches > 1 else 0.0
     bend = max((end.left - start.right) / 2, 24)
-    return Curve(start.right, start.middle, end.left, end.middle, bend, rise)
+    curve = Curve(start.right, start.middle, end.left, end.middle, bend)
+    if columns > 1 and branches > 1:
+        # Boxes of the other branches may be between: pass through the gap above their row.
+        return replace(curve, rise=pitch * 2 / 3, label_at=0.1)
+    return curve
 
 
 def _lines(graph: Graph, node: Node) -> list[str]:

@@ -23,6 +23,10 @@ _SHAPES = {
 }
 # Letters, digits and spaces are literal, and a few characters between two of them.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9])[-._]|[-._](?![A-Za-z0-9])|[^-._A-Za-z0-9 ]")
+# Mermaid decodes the numbers before it looks for emphasis, formulas ($$) and icons (:fa-), and has
+# no escape for them. Spaces as thin as a hair are no emphasis; a word joiner is not seen at all.
+_HAIR, _JOINER = "\u200a", "\u2060"
+_SEPARATORS = {"*": (_HAIR, _HAIR), "_": (_HAIR, _HAIR), "$": ("", _JOINER), ":": ("", _JOINER)}
 # The size of a part is estimated from that of the whole; this makes another try unlikely.
 _MARGIN = 0.95
 
@@ -57,6 +61,7 @@ def _lines(graph: Graph) -> Iterator[str]:
     yield "flowchart LR"
     for number, (mesh, state) in enumerate(graph.meshes.items()):
         yield f'  subgraph m{number}["{_encoded(mesh_title(mesh, state))}"]'
+        yield "    direction LR"
         for node in members[mesh]:
             left, right = _SHAPES[node.key.kind]
             text = "<br/>".join(map(_encoded, box_lines(graph, node)))
@@ -84,7 +89,7 @@ def _styles(graph: Graph, ids: Mapping[Key, str]) -> Iterator[str]:
             yield f"  class {_joined(styled)} {state}"
         links = [number for number, link in enumerate(graph.links) if link.state is state]
         if links:
-            yield f"  linkStyle {_joined(links)} stroke:{stroke}{dashes}"
+            yield f"  linkStyle {_joined(links)} stroke:{stroke},stroke-width:3px{dashes}"
 
 
 def _joined(items: Iterable[object]) -> str:
@@ -92,4 +97,9 @@ def _joined(items: Iterable[object]) -> str:
 
 
 def _encoded(text: str) -> str:
-    return _ENCODED.sub(lambda found: f"#{ord(found[0])};", text)
+    return _ENCODED.sub(_encode, text)
+
+
+def _encode(found: re.Match[str]) -> str:
+    before, after = _SEPARATORS.get(found[0], ("", ""))
+    return "".join(f"#{ord(character)};" for character in f"{before}{found[0]}{after}")

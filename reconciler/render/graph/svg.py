@@ -89,7 +89,7 @@ def _line(link: Link, curve: Curve) -> Iterator[str]:
 def _label(link: Link, curve: Curve) -> Iterator[str]:
     if label := cut(link_text(link)):
         half = cell_width(label) * LABEL_CELL / 2 + 2
-        x, y = curve.middle
+        x, y = curve.label
         yield (
             f'<rect class="label" x="{x - half:.1f}" y="{y - 8:.1f}" '
             f'width="{half * 2:.1f}" height="16"/>'
