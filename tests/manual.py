@@ -22,6 +22,8 @@ from reconciler.endpoint import Behavior
 from reconciler.envoy.counters import Counters
 from reconciler.envoy.metrics import Scrape
 from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.render.explained.exit_codes import EXIT_CODES
+from reconciler.render.explained.page import DIAGNOSTICS
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
 from reconciler.web.metrics import Metrics
 
@@ -77,12 +79,12 @@ def _options() -> str:
 
 
 def _option_row(option: Option) -> tuple[str, ...]:
-    value = "" if option.type is OptionType.FLAG else f" {option.metavar or _VALUES[option.type]}"
+    value = option.metavar or "·".join(option.choices) or _VALUES.get(option.type, "")
+    value = "" if option.type is OptionType.FLAG else f" {value}"
     commands = _SETS.get(option.commands) or ", ".join(option.commands)
-    choices = f" One of {', '.join(option.choices)}." if option.choices else ""
     default = "" if option.default is None else f"`{option.default}`"
     flag = f"`--{option.name}{value}`" + (f", `-{option.letter}`" if option.letter else "")
-    return flag, option.command or commands, default, f"{option.help}{choices}"
+    return flag, option.command or commands, default, option.help
 
 
 def _behaviors() -> str:
@@ -102,8 +104,8 @@ def _choices(behavior: str) -> str:
 
 
 def _exit_codes() -> str:
-    rows = ((str(int(code)), code.word, code.meaning) for code in ExitCode)
-    return _table(("code", "name", "meaning"), rows)
+    rows = ((str(int(code)), code.word, code.meaning, EXIT_CODES[code].remedy) for code in ExitCode)
+    return _table(("code", "name", "meaning", "what to do"), rows)
 
 
 def _codes_of_commands() -> str:
@@ -115,8 +117,10 @@ def _codes_of_commands() -> str:
 
 
 def _diagnostics() -> str:
-    rows = ((code.number, code.title, code.severity.value) for code in Code)
-    return _table(("code", "problem", "severity"), rows)
+    rows = (
+        (code.number, code.title, code.severity.value, DIAGNOSTICS[code].remedy) for code in Code
+    )
+    return _table(("code", "problem", "severity", "what to do"), rows)
 
 
 def _uncovered() -> str:

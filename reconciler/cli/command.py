@@ -1,7 +1,6 @@
 """Builds click commands from the table of options, and the value of their command line."""
 
 import math
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from reconciler.cli.arguments import arguments_of
 from reconciler.cli.command_table import COMMANDS, write_examples
+from reconciler.cli.completion import OPTION_COMPLETERS
 from reconciler.cli.logs import start_logging
+from reconciler.cli.option_sources import option_values
 from reconciler.core.errors import UsageError
-from reconciler.core.kinds import KINDS
 from reconciler.known_secrets import shown
 from reconciler.render.formats import PLAN_FORMATS
 from reconciler.settings.config_file import ConfigFile, read_file
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import (
-    KEY_COMMANDS,
     OPTIONS,
-    SOURCE_COMMANDS,
     Option,
     OptionGroup,
     OptionType,
@@ -34,7 +32,6 @@ from reconciler.settings.target_config import OptionValues
 
 # Column of the flags in --help, the same in each group; a longer flag has a line of its own.
 FLAG_WIDTH = 26
-_GLOB = re.compile("[*?[]")
 KEY_HINT = "; a key is kind/name, such as mesh/payments or 'route/*'"
 
 
@@ -175,45 +172,18 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
 
     def callback(**parameters: Any) -> object:
         context = click.get_current_context()
-        flags, variables = (
-            frozenset(name for name in parameters if context.get_parameter_source(name) is source)
-            for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-        )
         file: ConfigFile = parameters.pop("config", None) or read_file(None)
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
         directory = parameters.pop("directory", "")
-        options = OptionValues(parameters, flags, variables)
+        options = option_values(context, parameters)
         return run(Invocation(command, options, paths, keys, file, context.obj, directory))
 
-    click_options: list[click.Parameter] = [
-        _option(option) for option in OPTIONS if option.offered_by(command)
-    ]
-    arguments: list[click.Parameter] = []
-    if metavar := KEY_COMMANDS.get(command):
-        required = not metavar.startswith("[")
-        arguments.append(
-            click.Argument(
-                ["keys"], nargs=-1, required=required, metavar=metavar, callback=_require_keys
-            )
-        )
-    elif command in SOURCE_COMMANDS:
-        if command == "envoy export":
-            arguments.append(click.Argument(["directory"], metavar="DIR", type=click.Path()))
-        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
-    elif command == "endpoint":
-        task = click.Choice(["copy"])
-        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
-    elif command == "history":
-        arguments.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
-    elif command == "show":
-        arguments.append(
-            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)
-        )
+    click_options = [_option(option) for option in OPTIONS if option.offered_by(command)]
     command_help = COMMANDS[command]
     return Command(
         command,
         callback=callback,
-        params=[*arguments, _config_option(command), *click_options],
+        params=[*arguments_of(command), _config_option(command), *click_options],
         help=f"{command_help.summary}\n\n{command_help.details}",
     )
 
@@ -250,31 +220,6 @@ class Lock(click.ParamType[str]):
         return value
 
 
-def _require_keys(
-    context: click.Context, _parameter: click.Parameter, patterns: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return ``patterns``, and reject each that cannot match a key, before anything is read."""
-    for pattern in patterns:
-        kind, slash, _ = pattern.partition("/")
-        if _GLOB.search(kind) or (slash and kind in KINDS):
-            continue
-        if Path(pattern).exists():
-            raise UsageError(
-                f"{pattern} is a path, but {context.info_name} takes only keys: to read manifests "
-                "outside of manifests/, set source in the target's table of reconciler.toml"
-            )
-        example = "mesh/payments" if slash else f"mesh/{pattern}"
-        raise UsageError(
-            f"{pattern} is not a key: a key is kind/name, such as {example}, and the kinds are "
-            f"{', '.join(KINDS)}"
-        )
-    return patterns
-
-
-def _as_tuple(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
-    return (path,)
-
-
 def _option(option: Option) -> click.Option:
     is_flag = option.type is OptionType.FLAG
     return click.Option(
@@ -287,6 +232,7 @@ def _option(option: Option) -> click.Option:
         envvar=option.environment_variable,
         metavar=option.metavar,
         help=option.help,
+        shell_complete=OPTION_COMPLETERS.get(option.name),
     )
 
 

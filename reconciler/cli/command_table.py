@@ -93,6 +93,23 @@ it applies that plan.
 
 {_PATH}""",
     ),
+    "get": CommandHelp(
+        "Inspect",
+        "List live resources, or print their specs.",
+        ("get 'virtual-node/payments/*' --target staging", "get mesh/payments --format yaml"),
+        (*_ALWAYS, ExitCode.LOCKED),
+        f"{_KEY} Default: all resources.\n\nNo manifest is read.",
+    ),
+    "diff": CommandHelp(
+        "Inspect",
+        "Compare a live resource with its manifest, as YAML.",
+        ("diff route/payments/edge/v1 --target staging", "diff mesh/payments manifests"),
+        (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
+        f"""{_KEY} It must match one resource. {_PATH}
+
+Live is on the left and desired on the right; in a file, a pipe or a narrow terminal, the lines are
+those of diff -u. Differences do not change the exit code.""",
+    ),
     "describe": CommandHelp(
         "Inspect",
         "Show the desired, live and withheld state of one resource.",
@@ -200,6 +217,13 @@ copy serves nothing: it copies all data from --from to --to, checks it and exits
         "Print the JSON Schema of manifests, plans or reports.",
         ("schema > manifest.schema.json", "schema --of plan"),
         _ALWAYS,
+    ),
+    "explain": CommandHelp(
+        "Endpoint and tools",
+        "Explain the code of a diagnostic, or an exit code.",
+        ("explain MR060", "explain 5"),
+        (ExitCode.OK, ExitCode.USAGE, ExitCode.INTERRUPTED),
+        "CODE is that of a diagnostic, an exit code or its name.",
     ),
     "envoy export": CommandHelp(
         "Envoy",

@@ -1,12 +1,9 @@
-"""Native manifests of live resources, in YAML that YAML 1.1 and 1.2 parsers read alike.
+"""Native manifests of live resources.
 
 Each manifest is loaded again with `reconciler.manifest`, to check that it describes the resource.
 """
 
-import re
 from typing import Any
-
-import yaml
 
 from reconciler.api import ListOf, Shape, Structure
 from reconciler.api import load as load_api
@@ -17,9 +14,7 @@ from reconciler.core.resources import Key, LiveResource, Spec, file_name_part
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Severity
 from reconciler.render.diagnostic_reports import sentence
-
-# Text that needs no quotation marks. y and n are booleans in YAML 1.1.
-_PLAIN = re.compile(r"(?![yn]$)[a-z][\w/-]*(?:\.[\w/-]+)*", re.ASCII | re.IGNORECASE)
+from reconciler.render.yaml_text import dump_yaml
 
 
 def render_manifest(resource: LiveResource, spec: Spec) -> str:
@@ -49,9 +44,7 @@ def render_manifest(resource: LiveResource, spec: Spec) -> str:
         **({"reconcile": {"protect": True}} if protect else {}),
         "spec": spec,
     }
-    text: str = yaml.dump(
-        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf")
-    )
+    text = dump_yaml(document)
     loaded = load_manifests([("the manifest.yaml", text.encode())])
     for diagnostic in loaded.diagnostics:
         # Parents and referenced resources are in other files; their absence is only a warning.
@@ -104,20 +97,3 @@ def _names(key: Key) -> dict[str, str]:
     owner = {"meshOwner": key.mesh_owner} if key.mesh_owner else {}
     parent_names = {member.removesuffix("Name"): name for member, name in parents}
     return {"name": key.name, **parent_names, **owner}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes no aliases, and quotes text that a parser could read as another type."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Return True, because aliases are rejected in manifests."""
-        del data
-        return True
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    style = None if _PLAIN.fullmatch(text) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

@@ -92,9 +92,7 @@ def _rows(parts: Iterable[Span], width: int) -> Iterator[list[Span]]:
         if row and used + cell_width(gap + part.text) > width:
             yield row
             row, used, gap = [], 0, " " * HANGING_INDENT
-        first, *rest = _break_word(
-            part.text, width - used - cell_width(gap), width - HANGING_INDENT
-        )
+        first, *rest = break_word(part.text, width - HANGING_INDENT, width - used - cell_width(gap))
         row.append(Span(first, part.styles, gap))
         used += cell_width(gap + first)
         for piece in rest:
@@ -104,11 +102,12 @@ def _rows(parts: Iterable[Span], width: int) -> Iterator[list[Span]]:
     yield row
 
 
-def _break_word(text: str, first_width: int, width: int) -> list[str]:
+def break_word(text: str, width: int, first_width: int | None = None) -> list[str]:
     """Return `text` in pieces of at most `width` cells, the first of at most `first_width`."""
-    if cell_width(text) <= first_width:
+    available = width if first_width is None else first_width
+    if cell_width(text) <= available:
         return [text]
-    pieces, available = [""], first_width
+    pieces = [""]
     for character in text:
         if _character_width(character) > available:
             pieces.append("")

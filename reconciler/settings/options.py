@@ -17,8 +17,8 @@ DAEMON_CLIENT_COMMANDS = ("status", "reconcile")
 ENVOY_COMMANDS = ("envoy export", "envoy explain")
 # These commands serve the configuration of Envoys.
 XDS_COMMANDS = ("endpoint", "envoy serve")
-SOURCE_COMMANDS = ("validate", *MESH_COMMANDS, *ENVOY_COMMANDS)
-TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "doctor", *ENVOY_COMMANDS)
+SOURCE_COMMANDS = ("validate", *MESH_COMMANDS, "diff", *ENVOY_COMMANDS)
+TARGET_COMMANDS = (*MESH_COMMANDS, "release", "export", "get", "diff", "doctor", *ENVOY_COMMANDS)
 ALL_COMMANDS = (
     "validate",
     *TARGET_COMMANDS,
@@ -31,13 +31,17 @@ ALL_COMMANDS = (
     "envoy serve",
     "envoy proxies",
     "schema",
+    "explain",
 )
-# These commands take keys as arguments. The other commands that read manifests take paths.
+# These commands take keys as arguments. The other commands that read manifests take paths, and diff
+# takes both.
 KEY_COMMANDS = {
     "adopt": "KEY…",
     "release": "KEY…",
     "export": "[KEY…]",
+    "get": "[KEY…]",
     "describe": "KEY",
+    "diff": "KEY",
     "envoy explain": "KEY",
     "envoy bootstrap": "KEY",
 }
@@ -154,9 +158,11 @@ def _server_options(
 
 
 _REVIEWABLE = "as text, JSON, or Markdown for a pull request."
-# Besides text; the renderers are in reconciler.render: formats, diagnostic_reports, graph.formats.
+# Besides text; the renderers are in reconciler.render: formats, diagnostic_reports, live_resources,
+# graph.formats.
 PLAN_FORMATS = ("json", "markdown")
 DIAGNOSTIC_FORMATS = ("json", "sarif", "github")
+LIVE_FORMATS = ("wide", "yaml", "json")
 GRAPH_FORMATS = ("mermaid", "dot", "svg", "json")
 
 OPTIONS = (
@@ -500,6 +506,27 @@ OPTIONS = (
         "Mark what a plan would create, update, adopt, delete or withhold.",
         type=OptionType.FLAG,
         command="graph",
+        configurable=False,
+    ),
+    _format_option(
+        "get",
+        "Print the resources as a table, as a wide table, or with their specs as YAML or JSON.",
+        *LIVE_FORMATS,
+    ),
+    Option(
+        "owned",
+        OptionGroup.SELECTION,
+        "Only resources that --owner owns.",
+        type=OptionType.FLAG,
+        command="get",
+        configurable=False,
+    ),
+    Option(
+        "unowned",
+        OptionGroup.SELECTION,
+        "Only resources without an owner.",
+        type=OptionType.FLAG,
+        command="get",
         configurable=False,
     ),
     _format_option("history", "Print the runs as text or JSON.", "json"),

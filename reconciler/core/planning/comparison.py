@@ -1,0 +1,41 @@
+"""Both sides of one resource, without a verdict: its live state and its desired state."""
+
+from reconciler.core.changes import Difference
+from reconciler.core.diff import overlay
+from reconciler.core.planning.last_applied import is_protected, parse_last_applied
+from reconciler.core.planning.managed import Canonical, tags_after
+from reconciler.core.planning.plan import view
+from reconciler.core.resources import OWNER_TAG, Desired, LiveResource
+
+
+def compare(
+    desired: Desired | None, live: LiveResource | None, owner: str, canonical: Canonical
+) -> Difference:
+    """Return the live state before and the desired state after, in the form of a plan.
+
+    Guards and other owners do not matter, so a plan may withhold the change.
+
+    Args:
+        desired: The manifest of the resource, or None if it has none.
+        live: The live resource, or None if it does not exist.
+        owner: The owner id of the manifests.
+        canonical: See `PlanInput`.
+    """
+    reference = desired.spec if desired else None
+    before = None
+    if live is not None:
+        spec = canonical(live.spec, reference)
+        before = view(spec, live.tags, protect=is_protected(live.tags))
+    if desired is None:
+        return Difference(before, None)
+    tags = dict(desired.tags)
+    after = None if reference is None else canonical(reference, None)
+    if live is not None:
+        tags = tags_after(desired, live.tags, parse_last_applied(live.tags))
+        after = (
+            canonical(live.spec, None)
+            if reference is None
+            else canonical(overlay(reference, live.spec, desired.options.ignore), None)
+        )
+    tags[OWNER_TAG] = owner
+    return Difference(before, view(after, tags, protect=desired.options.protect))

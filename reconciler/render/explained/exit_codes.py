@@ -1,0 +1,55 @@
+"""Explanations of exit codes: a run that ends with each, and what to do then."""
+
+from collections.abc import Mapping
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.render.explained.explanation import Explanation, without_manifest
+
+EXIT_CODES: Mapping[ExitCode, Explanation] = {
+    ExitCode.OK: without_manifest(
+        "Nothing.",
+        "plan of resources that match the manifests.",
+    ),
+    ExitCode.ERROR: without_manifest(
+        "Read the message. If the target could not be read, run doctor. A declined confirmation is "
+        "1 too, and so is a JSON or Markdown report that could not be printed whole.",
+        "apply without a connection to the target.",
+    ),
+    ExitCode.PENDING: without_manifest(
+        "Review the changes, then run apply.",
+        "plan --detailed-exitcode after a manifest has changed.",
+    ),
+    ExitCode.PARTIAL: without_manifest(
+        "Fix the reasons that the report lists, then run apply again: it continues.",
+        "apply of two changes, one of which the API rejects.",
+    ),
+    ExitCode.WITHHELD: without_manifest(
+        "Read the lines below Withheld in the plan: each has the reason and, if there is one, the "
+        "option that allows the change.",
+        "plan --policy sync with more deletes than --max-deletes.",
+    ),
+    ExitCode.STALE: without_manifest(
+        "Plan again and review the result.",
+        "apply --plan plan.json after another tool has changed a resource of the plan.",
+    ),
+    ExitCode.LOCKED: without_manifest(
+        "Wait, or stop the process that the message says holds the lock.",
+        "apply --lock file:lock while another apply holds it.",
+    ),
+    ExitCode.USAGE: without_manifest(
+        "Correct the option or the setting in the message.",
+        "plan --polcy sync",
+    ),
+    ExitCode.MANIFESTS: without_manifest(
+        "Run validate and correct the diagnostics; explain CODE explains each of them.",
+        "plan of a manifest with invalid YAML.",
+    ),
+    ExitCode.INTERRUPTED: without_manifest(
+        "Run the command again; apply continues, and no change is made twice.",
+        "Ctrl-C during apply.",
+    ),
+    ExitCode.TERMINATED: without_manifest(
+        "Run the command again; apply continues, and no change is made twice.",
+        "A CI system stops a job whose time is over.",
+    ),
+}
