@@ -1,6 +1,5 @@
 """Runs a command, and turns every error into one line and an exit code."""
 
-import difflib
 import errno
 import logging
 import sys
@@ -51,10 +50,10 @@ class Commands(click.Group):
             args = [" ".join(args[:2]), *args[2:]]
         # The completion of a shell asks about words that are not yet a command.
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
-            given = shown(args[0])
-            similar = difflib.get_close_matches(given, COMMANDS, 1)
-            hint = f" (did you mean {similar[0]}?)" if similar else ""
-            raise UsageError(f'no command "{given}"{hint}: see {ctx.command_path} --help')
+            # The tables of options are not needed to run a command.
+            from reconciler.cli.habits import describe_unknown_command  # noqa: PLC0415
+
+            raise UsageError(f"{describe_unknown_command(args)} (see {ctx.command_path} --help)")
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -127,7 +126,14 @@ def _print_usage_error(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         print_message(f"{error.format_message()}\n")
     elif isinstance(error, click.UsageError) and error.ctx is not None:
-        print_error(f"{error.format_message()} (see {error.ctx.command_path} --help)")
+        message = error.format_message()
+        if isinstance(error, click.NoSuchOption):
+            # As in resolve_command.
+            from reconciler.cli.habits import describe_unknown_option  # noqa: PLC0415
+
+            name = error.ctx.command.name or ""
+            message = describe_unknown_option(name, error.option_name, error.ctx.obj or ())
+        print_error(f"{message} (see {error.ctx.command_path} --help)")
     else:
         print_error(error.format_message())
 

@@ -63,6 +63,15 @@ def read_plan(file: str) -> Plan:
     return plan_file.parse_plan_file(file, content)
 
 
+def is_plan_file(path: str) -> bool:
+    """Return whether ``path`` is a file that begins like a saved plan."""
+    try:
+        with open(path, "rb", opener=_open_regular) as file:
+            return file.read(len(plan_file.START)) == plan_file.START
+    except OSError:
+        return False
+
+
 def _open_regular(file: str, flags: int) -> int:
     # A link may be replaced between check and read. Opening a pipe would block until a writer opens
     # it.

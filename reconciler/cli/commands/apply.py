@@ -8,9 +8,10 @@ from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
 from reconciler.cli.command import Invocation
 from reconciler.cli.proxy_wait import open_proxy_wait
 from reconciler.cli.run_context import RunContext, open_run, require_valid
-from reconciler.core.errors import PlanChangedError
+from reconciler.core.errors import PlanChangedError, UsageError
 from reconciler.core.planning.plan import Plan
 from reconciler.engine import CommandTarget
+from reconciler.wiring.plan_files import is_plan_file
 
 
 def run(invocation: Invocation) -> int:
@@ -19,6 +20,8 @@ def run(invocation: Invocation) -> int:
         with open_saved_plan(invocation) as (plan, target, source):
             apply = partial(apply_saved_plan, source)
             return _apply(invocation, target, lambda: plan, apply)
+    for path in filter(is_plan_file, invocation.paths):
+        raise UsageError(f"{path} is a saved plan: run apply --plan {path}")
     with open_run(invocation) as context:
         make_plan = partial(_make_plan, invocation, context)
         return _apply(invocation, context.target, make_plan, context.apply)

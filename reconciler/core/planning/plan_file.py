@@ -16,6 +16,8 @@ from reconciler.core.resources import OWNER_TAG, Json, Key, canonical_json, dige
 
 SCHEMA = 1
 DIGEST = "digest"
+START = b'{"digest":"'
+"""The first bytes of each plan file: no manifest has this member."""
 
 
 @dataclass(frozen=True, slots=True)
