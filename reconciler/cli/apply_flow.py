@@ -32,6 +32,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Outcome, Report, Skipped, exit_code
 from reconciler.render import text
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
+from reconciler.render.outcome_lines import OutcomeLines
 from reconciler.render.terminal import plural
 
 ApplyFunction: TypeAlias = Callable[[Plan, engine.CommandTarget, engine.ApplyOptions], Report]
@@ -87,7 +88,7 @@ def apply_plan(
     readable: bool = True,
 ) -> tuple[Report, ExitCode]:
     """Apply ``plan`` and return its report and the exit code; ``readable`` prints each outcome."""
-    color = wants_color(invocation["color"])
+    lines = OutcomeLines(wants_color(invocation["color"]))
     changes = len(plan.changes)
     # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
     writes = bool(changes or plan.renewals)
@@ -105,7 +106,7 @@ def apply_plan(
         def on_outcome(outcome: Outcome) -> None:
             progress.on_outcome(outcome)
             if readable:
-                print_result(text.render_outcome(outcome, color=color) + "\n")
+                print_result(lines.add(outcome))
 
         options = replace(
             _apply_options(invocation, stop, may_write),
@@ -115,6 +116,7 @@ def apply_plan(
         )
         report = (apply or engine.apply)(plan, target, options)
         stopped = stop.code or (ExitCode.OK if may_write() else ExitCode.LOCKED)
+    print_result("".join(lines.rest()))
     skipped = any(isinstance(outcome, Skipped) for outcome in report.outcomes)
     code = stopped if stopped and skipped else exit_code(report)
     run.record_end(report, code, target.calls)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reconciler import engine, parallel
 from reconciler.cli.command import KEY_HINT
-from reconciler.cli.progress import spinner
+from reconciler.cli.progress import read_progress
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import Key, LiveResource, Unreadable
 
@@ -17,7 +17,7 @@ def read_live(
     Raises:
         UsageError: If a pattern matches no live resource.
     """
-    with spinner(f"reading {target.id.url}", color=color):
+    with read_progress(target, color=color):
         listed = target.list_keys()
         for pattern in patterns:
             if not any(key.matches(pattern) for key in listed):

@@ -2,19 +2,21 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler import engine
 from reconciler.cli.output import wants_color
 from reconciler.core.changes import Change
 from reconciler.core.escaping import escaped
 from reconciler.core.report import Failed, Outcome
 from reconciler.core.resources import Key
+from reconciler.render.terminal import plural
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 
 @contextmanager
@@ -29,6 +31,52 @@ def spinner(activity: str, *, color: str) -> Iterator[None]:
         yield
         return
     with _console(color).status(activity):
+        yield
+
+
+@contextmanager
+def read_progress(target: engine.CommandTarget, *, color: str) -> Iterator[None]:
+    """Show the progress of reads of ``target`` until the block ends, if stderr is a terminal.
+
+    The display counts calls until the lists were read, and then resources.
+
+    Args:
+        target: The target that is read.
+        color: The value of --color.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich import progress  # noqa: PLC0415  # as in _console
+
+    calls_before, started = sum(target.calls.values()), time.monotonic()
+
+    class Display(progress.Progress):
+        def get_renderables(self) -> "Iterable[RenderableType]":
+            done, total = target.reads
+            # Threads that read add operations to the counts.
+            calls = sum(dict(target.calls).values()) - calls_before
+            seconds = max(time.monotonic() - started, 1e-3)
+            count = plural(calls, "call") if total is None else f"{done}/{total}"
+            rate = f"{calls / seconds:.0f} calls/s"
+            # The constructor already asks, when there is no task yet.
+            for task in self.task_ids:
+                self.update(task, completed=done, total=total, count=count, rate=rate)
+            return super().get_renderables()
+
+    display = Display(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[count]}"),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+        console=_console(color),
+        transient=True,
+        # As in progress_bar.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    display.add_task(f"reading {target.id.url}", total=None, count="", rate="")
+    with display:
         yield
 
 

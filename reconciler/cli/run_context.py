@@ -14,7 +14,7 @@ from typing import Any
 from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_error, print_message, wants_color
-from reconciler.cli.progress import spinner
+from reconciler.cli.progress import read_progress, spinner
 from reconciler.cli.recording import recorded_failure
 from reconciler.core.changes import Delete, Update
 from reconciler.core.errors import ManifestError, RepositoryError, UsageError
@@ -89,7 +89,7 @@ class RunContext:
         incomplete_reason = incomplete_reason or _incomplete_reason(
             self.invocation, self.config, self.paths
         )
-        with spinner(f"reading {self.target.id.url}", color=self.invocation["color"]):
+        with read_progress(self.target, color=self.invocation["color"]):
             plan = engine.propose(
                 self.target,
                 desired,

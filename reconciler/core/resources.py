@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from reconciler import limits
@@ -221,6 +221,15 @@ class ResourceVersion:
 
 Attests: TypeAlias = Callable[[Key, ResourceVersion, Mapping[str, str]], Spec | None]
 """Returns the live spec that the record in some tags attests at a version, or None."""
+
+
+class ReadCount(NamedTuple):
+    """The progress of a read of many resources."""
+
+    done: int
+    """The number of resources that were read."""
+    total: int | None
+    """The number of resources to read; None until the lists were read."""
 
 
 @dataclass(frozen=True, slots=True)

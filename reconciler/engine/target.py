@@ -9,6 +9,7 @@ from reconciler.core.resources import (
     Key,
     LiveResource,
     LiveState,
+    ReadCount,
     ResourceVersion,
     Spec,
     TargetId,
@@ -70,6 +71,10 @@ class CommandTarget(Target, Protocol):
     @property
     def written_revision(self) -> int | None:
         """The highest revision that a write returned; None without writes, and on AWS."""
+
+    @property
+    def reads(self) -> ReadCount:
+        """How much of the last `read_all` is done; any thread may ask."""
 
     def on_response(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` after each response."""

@@ -10,6 +10,7 @@ from reconciler.core.resources import Json, canonical_json
 from reconciler.core.run_record import RunHead, RunRecord
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.render import json_output, phrases, text
+from reconciler.render.outcome_lines import outcome_lines
 from reconciler.render.terminal import (
     Layout,
     Span,
@@ -51,10 +52,10 @@ def run_as_text(record: RunRecord, layout: Layout) -> str:
     if record.plan is not None:
         blocks.append(text.render_verdicts(record.plan, layout) + "\n")
     if (report := record.report) is not None and report.outcomes:
-        lines = [text.render_outcome(it, color=layout.color) for it in report.outcomes]
         counts = [phrases.report_counts(report)]
         counts += [phrases.call_counts(head.calls)] if head.calls else []
-        blocks.append("".join(f"{line}\n" for line in [*lines, *counts]))
+        lines = outcome_lines(report.outcomes, color=layout.color)
+        blocks.append(lines + "".join(f"{line}\n" for line in counts))
     return "\n".join(blocks)
 
 

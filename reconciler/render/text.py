@@ -83,10 +83,10 @@ def render_report(
     return head + _footer(counts, render_next_steps(report), calls, layout)
 
 
-def render_outcome(outcome: Outcome, *, color: bool) -> str:
-    """Return one line with the outcome of a change."""
+def render_outcome(outcome: Outcome, *, color: bool, title: str | None = None) -> str:
+    """Return one line with the outcome of a change; ``title`` replaces its key."""
     style = OUTCOME_STYLES[type(outcome)]
-    key = escaped(str(outcome.change.key))
+    key = title or escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
         return styled(f"{key}: {phrases.DONE[type(outcome.change)]}", style, on=color)
     line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"

@@ -4,10 +4,11 @@ The API description gives the operation for each action and kind, so this module
 individual kinds. It makes no decisions: it reads resources and carries out changes.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler import parallel
 from reconciler.api import Action, load
@@ -27,6 +28,7 @@ from reconciler.core.resources import (
     Key,
     LiveResource,
     LiveState,
+    ReadCount,
     ResourceVersion,
     Spec,
     TargetId,
@@ -46,6 +48,7 @@ DELETED = "DELETED"
 FIRST_VERSION = 1
 
 Tags = Mapping[str, str]
+ReadResult: TypeAlias = LiveResource | Unreadable | None
 
 
 class AppMesh:
@@ -72,6 +75,7 @@ class AppMesh:
         self._cache = cache
         self._tag_index_lag_seconds = tag_index_lag_seconds
         self._lister = Lister(client, workers, lambda: self._id.account)
+        self._reads = ReadCount(0, None)
 
     @property
     def id(self) -> TargetId:
@@ -92,6 +96,11 @@ class AppMesh:
     def written_revision(self) -> int | None:
         """The highest revision that a write returned; None without writes, and on AWS."""
         return self._client.written_revision
+
+    @property
+    def reads(self) -> ReadCount:
+        """How much of the last `read_all` is done; any thread may ask."""
+        return self._reads
 
     def on_response(self, callback: Callable[[], object]) -> None:
         """Call `callback` after each response, so that a long read is not taken for a hang."""
@@ -115,6 +124,7 @@ class AppMesh:
             TargetError: meshes cannot be listed.
         """
         self._client.forget_time()
+        self._reads = ReadCount(0, None)
         index, meshes = parallel.both(
             self._index, lambda: self._lister.read("mesh", None), workers=self._workers
         )
@@ -131,7 +141,11 @@ class AppMesh:
         found = dict(
             zip(
                 listing.refs,
-                parallel.run(reader.read, listing.refs, workers=self._workers),
+                parallel.run(
+                    self._counted(reader.read, len(listing.refs)),
+                    listing.refs,
+                    workers=self._workers,
+                ),
                 strict=True,
             )
         )
@@ -259,6 +273,20 @@ class AppMesh:
         """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
+    def _counted(
+        self, read: Callable[[Key], ReadResult], total: int
+    ) -> Callable[[Key], ReadResult]:
+        """Return ``read`` with a count of its calls in `reads`."""
+        numbers = itertools.count(1)
+        self._reads = ReadCount(0, total)
+
+        def read_and_count(key: Key) -> ReadResult:
+            result = read(key)
+            self._reads = ReadCount(next(numbers), total)
+            return result
+
+        return read_and_count
+
     def _tag(self, key: Key, arn: str, tags: Iterable[tuple[str, str]]) -> None:
         self._exchange("tag", key, {"resourceArn": arn, "tags": _tag_list(tags)})
 
@@ -309,7 +337,7 @@ class _Reader:
     trusted_until: float
     """Time of the target's clock: the index may not have changes of then or later."""
 
-    def read(self, key: Key) -> LiveResource | Unreadable | None:
+    def read(self, key: Key) -> ReadResult:
         """Return the live resource, or None if it is neither requested nor owned."""
         ref = self.refs[key]
         is_foreign, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
