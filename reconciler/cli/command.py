@@ -147,7 +147,10 @@ class Command(click.Command):
         write_examples(formatter, command_help.examples)
         with formatter.section("Exit codes"):
             formatter.write_dl(
-                [(str(int(code)), code.meaning) for code in sorted(command_help.exit_codes)]
+                [
+                    (str(int(code)), command_help.meaning_of(code))
+                    for code in sorted(command_help.exit_codes)
+                ]
             )
 
 

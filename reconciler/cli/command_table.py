@@ -4,8 +4,8 @@
 longer than the whole of ``--help``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import click
 
@@ -40,6 +40,7 @@ class CommandHelp:
         examples: Arguments after ``reconciler``.
         exit_codes: All codes that the command can return.
         details: Arguments and other facts, below the summary.
+        also: Text after the general meaning of a code, for this command only.
     """
 
     group: str
@@ -47,6 +48,11 @@ class CommandHelp:
     examples: tuple[str, str]
     exit_codes: tuple[ExitCode, ...]
     details: str = ""
+    also: Mapping[ExitCode, str] = field(default_factory=dict)
+
+    def meaning_of(self, code: ExitCode) -> str:
+        """Return the meaning of a code that this command returns."""
+        return f"{code.meaning}{self.also.get(code, '')}"
 
 
 # The order is that of --help and of the completion in shells.
@@ -64,6 +70,7 @@ COMMANDS = {
         ("plan manifests --target local", "plan --target staging --policy sync --out plan.json"),
         (*_ALWAYS, ExitCode.PENDING, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
         _PATH,
+        also={ExitCode.PENDING: ", with --detailed-exitcode"},
     ),
     "show": CommandHelp(
         "Reconcile",
@@ -78,6 +85,9 @@ COMMANDS = {
         ("apply manifests --target local", "apply --plan plan.json --auto-approve"),
         (*_WRITE, ExitCode.MANIFESTS),
         _PATH,
+        also={
+            ExitCode.PARTIAL: "; with --wait-proxies also: a proxy did not acknowledge the changes"
+        },
     ),
     "ci": CommandHelp(
         "Reconcile",

@@ -11,18 +11,18 @@ from reconciler.cli.run_context import RunContext, record_applied
 from reconciler.cli.signals import StopRequest
 from reconciler.core.errors import RepositoryError
 from reconciler.core.planning.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, exit_code
+from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon.cycle import commit_facts
 from reconciler.daemon.loop import CycleRequest
 from reconciler.history.recorder import RecordedRun, Recorder
 from reconciler.manifest.loading import LoadResult
+from reconciler.notify.notifier import Notifier
 from reconciler.render import text
 from reconciler.source.git_command import GitError
 from reconciler.targets.cache import ReadCache
 from reconciler.web.metrics import Metrics
-from reconciler.wiring.notify import Notifier
 
 logger = logging.getLogger("reconciler.run")
 
@@ -134,7 +134,6 @@ class DaemonRun:
             outcome for outcome in report.outcomes if outcome.change.key not in waiting
         )
         self._report = replace(report, plan=tried, outcomes=outcomes)
-        self.recorded.record_end(self._report, exit_code(self._report), self._calls())
         return report
 
     def standby_reason(self) -> str | None:
@@ -149,13 +148,15 @@ class DaemonRun:
         self.cache.clear()
 
     def end(self, status: DaemonStatus) -> DaemonStatus:
-        """End a cycle: count it, record its failure, and notify the receivers.
+        """End a cycle: count it, record its end or failure, and notify the receivers.
 
         Returns:
             ``status`` with the number of API calls and responses.
         """
         self.metrics.count_cycle(status)
         if status.exit_code is not None:
+            if self._report is not None:
+                self.recorded.record_end(self._report, status.exit_code, self._calls())
             self.recorded.record_failure(_problem(status), status.exit_code, self._calls())
         if self.may_write():
             self.notifier.notify(status, self._report, time.time())

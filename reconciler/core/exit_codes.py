@@ -14,14 +14,8 @@ class ExitCode(IntEnum):
 
     OK = 0, "nothing to do, or everything was done"
     ERROR = 1, "something could not be read, or changes failed and nothing was changed"
-    PENDING = 2, "changes are pending (plan --detailed-exitcode, and ci when it watches)"
-    PARTIAL = (
-        4,
-        (
-            "at least one change failed, and something was changed; or a proxy did not acknowledge "
-            "the changes (apply --wait-proxies)"
-        ),
-    )
+    PENDING = 2, "changes are pending"
+    PARTIAL = 4, "at least one change failed, and something was changed"
     WITHHELD = (
         5,
         (

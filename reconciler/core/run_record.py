@@ -35,6 +35,8 @@ _OUTCOMES: Mapping[str, Callable[[Change, str], Outcome]] = {
 # The first member of a line, in the order of canonical JSON, so that a list needs only this part.
 _HEAD = '{"head":'
 _decoder = json.JSONDecoder()
+# The year 10000, which a date cannot have.
+_END_OF_TIME = 253_402_300_800
 
 
 # Not frozen: a list reads 100,000 of them, and a frozen one takes four times as long to make.
@@ -154,10 +156,32 @@ def parse_head(line: bytes) -> RunHead | None:
     """Return the head of a line of ``write_record``; None for any other line."""
     try:
         text = line.decode("utf-8", "surrogatepass")
-        head, _ = _decoder.raw_decode(text, len(_HEAD))
-        return RunHead(**head) if text.startswith(_HEAD) else None
+        members, _ = _decoder.raw_decode(text, len(_HEAD))
+        head = RunHead(**members)
     except (ValueError, TypeError):
         return None
+    return head if text.startswith(_HEAD) and _is_valid(head) else None
+
+
+def _is_valid(head: RunHead) -> bool:
+    """Return whether the members of ``head`` have the types of its class: files may be edited."""
+    texts = (head.run, head.command, head.actor, head.target, head.owner)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(
+            isinstance(text, str | None) for text in (head.commit, head.fingerprint, head.error)
+        )
+        and isinstance(head.dirty, bool)
+        and isinstance(head.exit_code, int | None)
+        and isinstance(head.duration_seconds, int | float | None)
+        and isinstance(head.started_at, int | float)
+        and 0 <= head.started_at < _END_OF_TIME
+        and all(map(_is_tally, (head.counts, head.calls)))
+    )
+
+
+def _is_tally(counts: object) -> bool:
+    return isinstance(counts, dict) and all(isinstance(count, int) for count in counts.values())
 
 
 def parse_record(line: bytes) -> RunRecord | None:

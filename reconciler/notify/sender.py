@@ -119,7 +119,18 @@ def post(request: Request, timeout_seconds: float = limits.NOTIFY_TIMEOUT_SECOND
         reason = connection_advice(error) or shown(error) or type(error).__name__
         raise NotifyError(f"no response: {reason}") from error
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        raise NotifyError(f"the response was HTTP {status}")
+        raise NotifyError(f"the response was HTTP {status}: {_advice(status)}")
+
+
+def _advice(status: int) -> str:
+    """Return what to do after a response with an HTTP status that is not a success."""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return "check the URL and the key of its [[notify]] table"
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return "check the path of the URL of its [[notify]] table"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "try again later"
+    return "check the type and the URL of its [[notify]] table"
 
 
 @contextmanager

@@ -42,6 +42,14 @@ TARGET_FIELDS = (
 ACM_FIELDS = frozenset({"certificate_chain", "private_key", "secret_name"})
 
 
+# TOML has one name for the option and for the table of the command.
+_HISTORY_TWICE = tuple(re.compile(it, re.MULTILINE) for it in (r"^history\s*=", r"^\[history\]"))
+_HISTORY_ADVICE = (
+    "history = and [history] cannot both be in one file: remove [history], and set "
+    "RECONCILER_HISTORY_FORMAT instead"
+)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
@@ -123,7 +131,7 @@ def read_file(path: Path | None) -> ConfigFile:
     try:
         text = read_bounded(chosen).decode()
         _reject_long_keys(chosen, text)
-        document = tomllib.loads(text)
+        document = _parse_toml(text)
     except UsageError as error:
         if path is None and isinstance(error.__cause__, FileNotFoundError):
             return ConfigFile()
@@ -148,6 +156,20 @@ def read_file(path: Path | None) -> ConfigFile:
     for name, table in targets.items():
         _check_target(chosen, name, table)
     return ConfigFile(document, commands, targets, chosen, acm, name_defaults, notify)
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Return the document in ``text``.
+
+    Raises:
+        ValueError: It is not valid TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        if all(pattern.search(text) for pattern in _HISTORY_TWICE):
+            raise ValueError(f"{error}; {_HISTORY_ADVICE}") from error
+        raise
 
 
 def _parse_notify(file: Path, tables: Any) -> "tuple[NotifyConfig, ...]":

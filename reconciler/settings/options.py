@@ -52,6 +52,7 @@ REWIND_COMMANDS = ("plan", "apply", "reconcile")
 LOCKING_COMMANDS = (*WRITING_COMMANDS, "ci", "run")
 # These commands write records of their runs, or read them.
 HISTORY_COMMANDS = (*LOCKING_COMMANDS, "history")
+HISTORY_DIRECTORY = ".reconciler/history"
 POLICIES = ("observe", "create-only", "upsert-only", "sync")
 
 
@@ -360,7 +361,7 @@ OPTIONS = (
         OptionGroup.OUTPUT,
         "Directory for records of runs that wrote, failed or withheld changes. none: no records.",
         "DIR",
-        default=".reconciler/history",
+        default=HISTORY_DIRECTORY,
         commands=HISTORY_COMMANDS,
     ),
     Option(

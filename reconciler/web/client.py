@@ -116,7 +116,7 @@ def _request(
     except ConnectionRefusedError as error:
         raise DaemonError(
             f"cannot connect to the {server[0]} at {url}: connection refused;"
-            f" start it with: {server[1]}"
+            f" start it with: {server[1]}, or pass the --url of a running one"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         message = "; ".join(

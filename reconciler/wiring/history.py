@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.core.errors import UsageError
 from reconciler.history.history_file import HistoryFiles
 from reconciler.wiring.forges import job_of
 
@@ -13,7 +14,13 @@ NO_HISTORY = "none"
 
 
 def open_history(directory: str) -> HistoryFiles | None:
-    """Return the files of --history, or None for ``none``."""
+    """Return the files of --history, or None for ``none``.
+
+    Raises:
+        UsageError: The directory is empty text, which would be the working directory.
+    """
+    if not directory:
+        raise UsageError(f"--history is empty: pass a directory, or {NO_HISTORY}")
     return None if directory == NO_HISTORY else HistoryFiles(Path(directory))
 
 

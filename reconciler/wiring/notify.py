@@ -1,14 +1,12 @@
-"""Opens the receivers of ``[[notify]]``, and notifies them of each cycle."""
+"""Opens the receivers of ``[[notify]]``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.core.report import Report
-from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.findings import SentFindings
 from reconciler.known_secrets import remember
 from reconciler.notify.message import Receiver
+from reconciler.notify.notifier import Notifier, Subscription
 from reconciler.notify.sender import Sender
 from reconciler.notify.slack import Slack
 from reconciler.notify.webhook import Webhook
@@ -61,37 +59,6 @@ def name_of(number: int, config: NotifyConfig) -> str:
     return f"notify[{number}] ({config.type})"
 
 
-@dataclass(slots=True)
-class _Subscription:
-    sender: Sender
-    sent: SentFindings
-
-
-@dataclass(slots=True)
-class Notifier:
-    """The receivers of one daemon."""
-
-    _subscriptions: list[_Subscription] = field(default_factory=list)
-
-    def notify(self, status: DaemonStatus, report: Report | None, now: float) -> None:
-        """Queue the notifications of a cycle, and return at once.
-
-        Args:
-            status: The status after the cycle.
-            report: The changes of the cycle; None if it did not get that far.
-            now: Wall-clock time, in seconds since 1970.
-        """
-        for subscription in self._subscriptions:
-            subscription.sent, notifications = subscription.sent.after(status, report, now)
-            for notification in notifications:
-                subscription.sender.send(notification)
-
-    def stop(self) -> None:
-        """End all senders, after one more try of the notifications that wait."""
-        for subscription in self._subscriptions:
-            subscription.sender.stop()
-
-
 def open_notifier(
     configs: Iterable[NotifyConfig], target: str, on_result: Callable[[str], None]
 ) -> Notifier:
@@ -107,7 +74,7 @@ def open_notifier(
     """
     return Notifier(
         [
-            _Subscription(
+            Subscription(
                 Sender(name_of(number, config), open_receiver(config), on_result),
                 SentFindings(frozenset(config.on), config.remind_seconds),
             )

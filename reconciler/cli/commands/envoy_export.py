@@ -1,5 +1,6 @@
 """The envoy export command: writes the configuration of all proxies as files."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -148,9 +149,13 @@ def _check(configs: Mapping[Key, ProxyConfig]) -> None:
 
 
 def _counts(losses: Sequence[Loss]) -> str:
-    words = {Grade.REFUSE: "refused", Grade.WARN: "with warnings", Grade.INFO: "notes"}
-    counts = {grade: sum(loss.grade is grade for loss in losses) for grade in words}
-    return "".join(f", {count} {words[grade]}" for grade, count in counts.items() if count)
+    counts = Counter(loss.grade for loss in losses)
+    words = {
+        Grade.REFUSE: f"{counts[Grade.REFUSE]} refused",
+        Grade.WARN: f"{counts[Grade.WARN]} with warnings",
+        Grade.INFO: plural(counts[Grade.INFO], "note"),
+    }
+    return "".join(f", {text}" for grade, text in words.items() if counts[grade])
 
 
 def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:

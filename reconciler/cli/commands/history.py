@@ -12,6 +12,7 @@ from reconciler.core.run_record import RunRecord
 from reconciler.history.history_file import HistoryFiles
 from reconciler.history.recorder import find_runs, list_runs
 from reconciler.render import history
+from reconciler.settings.options import HISTORY_DIRECTORY
 from reconciler.wiring.history import NO_HISTORY, open_history
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -23,6 +24,11 @@ def run(invocation: Invocation) -> int:
     files = open_history(invocation["history"])
     if files is None:
         raise UsageError(f"--history {NO_HISTORY} has no records: pass the directory of a history")
+    # Without a run, the default directory does not exist.
+    if invocation["history"] != HISTORY_DIRECTORY and not files.directory.is_dir():
+        raise UsageError(
+            f"there is no history in {files.directory}: pass the --history of the recorded runs"
+        )
     as_json, terminal = invocation["format"] == "json", layout(invocation["color"])
     try:
         if invocation.paths:
@@ -52,6 +58,8 @@ def _find_run(files: HistoryFiles, invocation: Invocation) -> RunRecord:
     if len(invocation.paths) > 1:
         raise UsageError("history shows one run at a time: pass one RUN")
     (run_id,) = invocation.paths
+    if not run_id:
+        raise UsageError("RUN is empty: pass the id of a run, or none to list the runs")
     found = find_runs(files, run_id)
     if len(found) > 1:
         examples = " and ".join(record.head.run for record in found[:2])
