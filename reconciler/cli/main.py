@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     start_logging()
     try:
-        return int(_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0)
+        return int(
+            command_group().main(arguments, prog_name="reconciler", standalone_mode=False) or 0
+        )
     except click.ClickException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
@@ -138,7 +140,8 @@ def _print_usage_error(error: click.ClickException) -> None:
         print_error(error.format_message())
 
 
-def _group() -> Commands:
+def command_group() -> Commands:
+    """Return the top of the command line."""
     group = Commands(
         help="Reconcile AWS App Mesh with declarative manifests.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -120,7 +120,12 @@ class RunContext:
         if self.invocation.options.values.get("revision") is None:
             self.source.release()
         else:
-            self.source.pin(user_name(), time.time())
+            cache = self.source.pin(user_name(), time.time())
+            # --revision needs a repository, so there is a cache.
+            print_error(
+                f"a daemon follows this commit only with --cache-dir {cache}: with another cache, "
+                "it applies its branch in its next cycle"
+            )
         report = engine.apply(plan, target, options)
         record_applied(self.source, plan)
         return report

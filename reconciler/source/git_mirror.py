@@ -48,6 +48,7 @@ class Mirror:
         self._transfer = (*_TRANSFER, *no_proxy)
         self.on_wait = on_wait
         self._lock: int | None = None
+        self.cache = cache
         self.directory = cache / "git" / f"{slug(address.url)}.git"
 
     @property

@@ -142,12 +142,13 @@ class GitSource:
         with cache_errors(applied.commit):
             self._applied.record(applied)
 
-    def pin(self, user: str, now: float) -> None:
-        """Hold the target at this commit."""
+    def pin(self, user: str, now: float) -> Path:
+        """Hold the target at this commit, and return the cache in which daemons find that."""
         commit = self._revision.commit
         with cache_errors(commit):  # The ref keeps the commit, also if its branch is replaced.
             self._mirror.set_ref(self._pinned_ref, commit)
         self._pin_file.write(Pin(commit, now, escaped(user)))
+        return self._mirror.cache
 
     def release(self) -> None:
         """Let the target follow its branch again."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from reconciler.core.source_revision import AppliedCommit
@@ -55,8 +56,12 @@ class Source(Protocol):
             RepositoryError: The cache cannot record it.
         """
 
-    def pin(self, user: str, now: float) -> None:
-        """Hold the target at the commit of the manifests that were read last."""
+    def pin(self, user: str, now: float) -> Path | None:
+        """Hold the target at the commit of the manifests that were read last.
+
+        Returns:
+            The cache in which daemons find that; None for files, which have no commits.
+        """
 
     def release(self) -> None:
         """Let the target follow its source again."""
@@ -118,7 +123,7 @@ class DiskSource:
         """Do nothing."""
 
     def pin(self, user: str, now: float) -> None:
-        """Do nothing: only a repository has commits."""
+        """Do nothing, and return None: only a repository has commits."""
 
     def release(self) -> None:
         """Do nothing."""

@@ -49,6 +49,32 @@ def test_a_run_that_writes_is_listed_and_shown(
     assert planned.splitlines()[-1] == f"fingerprint {run['fingerprint']}"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--history", "typo"), "there is no history in typo: pass the --history of the recorded"),
+        (("--history", ""), "--history is empty: pass a directory, or none"),
+        (("",), "RUN is empty: pass the id of a run, or none to list the runs"),
+    ],
+)
+def test_a_mistyped_history_is_no_empty_one(
+    arguments: tuple[str, ...], words: str, cli: Cli
+) -> None:
+    result = cli("history", *arguments)
+    assert (result.code, result.out) == (64, "")
+    assert words in result.err
+
+
+def test_an_empty_history_records_nothing(
+    cli: Cli, write: Write, where: tuple[str, ...], here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    result = cli("apply", *where, "--auto-approve", "--history", "")
+    assert result.code == 64
+    assert not (here / "runs.jsonl").exists()
+    assert "1 to create" in cli("plan", *where).out
+
+
 def test_one_run_as_json_has_its_patches_and_outcomes(
     cli: Cli, write: Write, where: tuple[str, ...]
 ) -> None:
@@ -240,6 +266,11 @@ def test_a_daemon_records_drift_that_it_repairs_and_each_problem_once(
     assert (invalid["exit_code"], outage["exit_code"]) == (65, 1)
     assert "manifests/b.yaml:1" in str(invalid["error"])
     assert "ListMeshes" in str(outage["error"])
+    # It repairs what the last valid manifests say, and the cycle is no success.
+    live.client.update_mesh(meshName="a", spec=opened)  # type: ignore[attr-defined]  # of the fixture
+    eventually(lambda: len(runs(cli)) == 5 and runs(cli)[0]["exit_code"] is not None)
+    repair = runs(cli)[0]
+    assert (repair["counts"], repair["exit_code"]) == ({"applied": 1}, 65)
 
 
 @pytest.mark.process

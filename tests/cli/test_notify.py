@@ -59,7 +59,10 @@ def test_a_receiver_that_does_not_accept_it_is_named(cli: Cli, write: Write) -> 
     assert (result.code, result.out) == (1, "")
     first, second = result.err.splitlines()
     rejected = "did not accept the notification"
-    assert first == f"reconciler: notify[0] (slack) {rejected}: the response was HTTP 404"
+    assert first == (
+        f"reconciler: notify[0] (slack) {rejected}: the response was HTTP 404: check the path of "
+        "the URL of its [[notify]] table"
+    )
     assert second.startswith(f"reconciler: notify[1] (webhook) {rejected}: no response: ")
 
 

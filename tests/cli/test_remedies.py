@@ -145,9 +145,69 @@ SETTINGS = {
     "a mistyped command": (
         ["aply"],
         "",
-        'no command "aply" (did you mean apply?): see reconciler --help',
+        'no command "aply" (did you mean apply?) (see reconciler --help)',
     ),
-    "an unknown command": (["xyzzy"], "", 'no command "xyzzy": see reconciler --help'),
+    "an unknown command": (["xyzzy"], "", 'no command "xyzzy" (see reconciler --help)'),
+    "a mistyped command of two words": (
+        ["envoy", "exprt", "out"],
+        "",
+        'no command "envoy exprt" (did you mean envoy export?) (see reconciler --help)',
+    ),
+    "the first word of commands": (
+        ["notify"],
+        "",
+        'no command "notify": use one of notify test (see reconciler --help)',
+    ),
+    "a command of another tool": (
+        ["destroy"],
+        "",
+        (
+            'no command "destroy": remove the manifest, then run apply --policy sync (see '
+            "reconciler --help)"
+        ),
+    ),
+    "a mistyped option": (
+        ["plan", "--polcy=sync"],
+        "",
+        "plan has no option --polcy (did you mean --policy?) (see reconciler plan --help)",
+    ),
+    "an unknown option": (
+        ["plan", "--xyzzy"],
+        "",
+        "plan has no option --xyzzy (see reconciler plan --help)",
+    ),
+    "an option of another command": (
+        ["plan", "--auto-approve"],
+        "",
+        (
+            "plan has no option --auto-approve: it is an option of apply, adopt, release (see "
+            "reconciler plan --help)"
+        ),
+    ),
+    "an option with one dash": (
+        ["apply", "manifests", "-auto-approve"],
+        "",
+        "apply has no option -auto-approve: use --auto-approve (see reconciler apply --help)",
+    ),
+    "a short option of another tool": (
+        ["apply", "-f", "manifests"],
+        "",
+        (
+            "apply has no option -f: pass the PATH without an option, such as manifests (see "
+            "reconciler apply --help)"
+        ),
+    ),
+    "a long option of another tool": (
+        ["apply", "--dry-run"],
+        "",
+        "apply has no option --dry-run: use plan, which writes nothing (see reconciler apply "
+        "--help)",
+    ),
+    "an option before the command": (
+        ["--target", "local", "plan"],
+        "",
+        "--target is before the command: pass all options after it (see reconciler --help)",
+    ),
     "a mistyped path": (
         ["validate", "./reconciler.tml"],
         "[targets]\n",

@@ -143,6 +143,32 @@ def test_a_line_that_is_no_record_is_none(line: bytes) -> None:
     assert not has_key(line, ["*"])
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("run", 7),
+        ("actor", None),
+        ("commit", 7),
+        ("error", ["x"]),
+        ("dirty", "no"),
+        ("exit_code", "0"),
+        ("duration_seconds", "1"),
+        ("started_at", None),
+        ("started_at", -1),
+        ("started_at", 1e300),
+        ("started_at", float("nan")),
+        ("counts", None),
+        ("counts", {"applied": "1"}),
+        ("calls", {"ListMeshes": None}),
+    ],
+)
+def test_a_head_with_a_value_of_another_type_is_none(member: str, value: object) -> None:
+    document = json.loads(write_record(unfinished_record(HEAD, SMALL)))
+    assert parse_head(json.dumps(document).replace(" ", "").encode())
+    document["head"][member] = value
+    assert parse_head(json.dumps(document).replace(" ", "").encode()) is None
+
+
 def test_a_head_is_read_without_the_rest() -> None:
     line = write_record(unfinished_record(HEAD, SMALL))
     head = parse_head(line)

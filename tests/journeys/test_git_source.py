@@ -163,6 +163,7 @@ def test_an_incident_is_rolled_back_first_and_reverted_in_git_after(
     assert "mesh/a" in world.run("plan", "--revision", good[:12]).out
     rolled_back = world.run("apply", "--revision", good[:12])
     assert rolled_back.code == 0
+    assert "a daemon follows this commit only with --cache-dir " in rolled_back.err
     assert versions() == {"a": 3, "b": 1}
     # The daemon keeps it there, also when a new commit comes, and shows it.
     told_of(process, f"the target is held at commit {good[:12]} since ")

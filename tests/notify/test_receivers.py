@@ -6,15 +6,18 @@ import html
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from builders import TARGET
 
 from reconciler.core.diff import MISSING, FieldChange
+from reconciler.core.resources import TargetId
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.findings import Finding, FindingKind, Notification
 from reconciler.notify.slack import Slack, text
-from reconciler.notify.webhook import Webhook
+from reconciler.notify.webhook import Webhook, event
 
 FIELD = FieldChange("/spec/a", "old", MISSING)
 DRIFT = Finding(FindingKind.DRIFT, "mesh/a", "drifted, and repaired by update", (FIELD,))
@@ -42,6 +45,17 @@ def notification_of(name: str) -> Notification:
     return replace(
         NOTIFICATION, findings=(finding,), revision=revision, target=replace(TARGET, name=name)
     )
+
+
+def test_the_event_of_the_manual_is_one() -> None:
+    page = Path(__file__).parents[2] / "docs" / "notifications.md"
+    (block,) = re.findall(r"^```json\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    documented = json.loads(block)
+    target = TargetId(**documented["data"]["target"])
+    field = FieldChange("/spec/egressFilter/type", "ALLOW_ALL", "DROP_ALL")
+    finding = replace(DRIFT, subject="mesh/shop", fields=(field,))
+    at = datetime(2026, 11, 30, 8, 12, tzinfo=UTC).timestamp()
+    assert event(Notification(FindingKind.DRIFT, (finding,), target, "shop", at)) == documented
 
 
 def test_at_least_50_hostile_names_are_tried() -> None:

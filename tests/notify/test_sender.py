@@ -73,9 +73,26 @@ def test_a_request_arrives_as_it_was_made() -> None:
         assert headers["content-type"] == "text/x"
 
 
-@pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
+KIND, PATH, KEY = (
+    "check the type and the URL of its [[notify]] table",
+    "check the path of the URL of its [[notify]] table",
+    "check the URL and the key of its [[notify]] table",
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (301, KIND),
+        (400, KIND),
+        (401, KEY),
+        (404, PATH),
+        (429, "try again later"),
+        (503, "try again later"),
+    ],
+)
 def test_a_refused_request_is_tried_again_then_dropped(
-    status: int, caplog: pytest.LogCaptureFixture
+    status: int, advice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     results: list[str] = []
     with scripted(lambda *_: Answer(status, headers={"location": "http://127.0.0.1:1/"})) as server:
@@ -85,7 +102,8 @@ def test_a_refused_request_is_tried_again_then_dropped(
         eventually(lambda: results == [DROPPED, DROPPED])
         assert server.count("POST") == 6
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
-    assert warning == f"a notification to notify[0] was dropped: the response was HTTP {status}"
+    reason = f"the response was HTTP {status}: {advice}"
+    assert warning == f"a notification to notify[0] was dropped: {reason}"
 
 
 def test_a_receiver_that_recovers_gets_it() -> None:

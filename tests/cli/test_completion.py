@@ -1,0 +1,114 @@
+"""Keys, targets and codes complete, from files alone."""
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from conftest import Write
+from manifest_text import mesh_yaml
+
+from reconciler import limits
+from reconciler.cli.main import command_group
+
+Complete = Callable[..., list[str]]
+
+
+@pytest.fixture
+def complete(here: Path) -> Complete:
+    """Return a function that completes the last of its words."""
+    del here
+
+    def completed(*words: str) -> list[str]:
+        *arguments, start = words
+        shell = ShellComplete(command_group(), {}, "reconciler", "_RECONCILER_COMPLETE")
+        return [item.value for item in shell.get_completions(list(arguments), start)]
+
+    return completed
+
+
+@pytest.fixture
+def manifests(write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("pay"))
+    write("manifests/b.yaml", mesh_yaml("shop"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("describe",),
+        ("diff",),
+        ("get", "mesh/other"),
+        ("adopt", "--target", "local"),
+        ("plan", "--only"),
+        ("apply", "manifests", "--except"),
+        ("history", "--key"),
+    ],
+)
+@pytest.mark.usefixtures("manifests")
+def test_keys_are_those_of_the_manifests(words: tuple[str, ...], complete: Complete) -> None:
+    assert complete(*words, "mesh/") == ["mesh/pay", "mesh/shop"]
+    assert complete(*words, "mesh/s") == ["mesh/shop"]
+    assert complete(*words, "route/") == []
+
+
+@pytest.mark.usefixtures("manifests")
+def test_keys_are_those_of_the_source_and_the_variables(complete: Complete, write: Write) -> None:
+    write("reconciler.toml", '[targets.staging]\nsource = "other"\n')
+    write("other/a.yaml", mesh_yaml("$NAME"))
+    assert complete("get", "--target", "staging", "") == []
+    assert complete("plan", "--target", "staging", "--var", "NAME=x", "--only", "") == ["mesh/x"]
+    assert complete("plan", "manifests/a.yaml", "--only", "") == ["mesh/pay"]
+
+
+def test_valid_keys_complete_beside_an_invalid_manifest(complete: Complete, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("pay"))
+    write("manifests/b.yaml", "kind: [")
+    assert complete("describe", "m") == ["mesh/pay"]
+
+
+@pytest.mark.parametrize("source", ["-", "git+https://127.0.0.1:9/x.git", "nowhere"])
+def test_what_is_no_directory_here_completes_nothing(
+    source: str, complete: Complete, write: Write
+) -> None:
+    write("reconciler.toml", f'[targets.t]\nsource = "{source}"\n')
+    assert complete("describe", "--target", "t", "") == []
+    assert complete("describe", "--target", "unknown", "") == []
+
+
+def test_nothing_is_asked_of_a_target(complete: Complete, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("pay"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert complete("get", "--endpoint-url", url, "") == ["mesh/pay"]
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_a_large_source_is_given_up(
+    complete: Complete, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("pay"))
+    ticks = iter(range(1_000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    assert limits.COMPLETION_SECONDS <= 1
+    assert complete("describe", "") == []
+
+
+def test_targets_are_those_of_the_settings(complete: Complete, write: Write) -> None:
+    assert complete("plan", "--target", "") == ["local", "aws"]
+    write("reconciler.toml", "[targets.staging]\n[targets.live]\n[targets.local]\n")
+    assert complete("plan", "--target", "l") == ["local", "live"]
+    other = write("other.toml", "[targets.other]\n")
+    assert complete("plan", "--config", str(other), "--target", "o") == ["other"]
+    write("reconciler.toml", "[")
+    assert complete("plan", "--target", "") == []
+    assert complete("describe", "") == []
+
+
+def test_codes_are_those_of_diagnostics_and_exits(complete: Complete) -> None:
+    assert complete("explain", "MR06") == [f"MR06{digit}" for digit in range(8)]
+    assert complete("explain", "with") == ["withheld"]
