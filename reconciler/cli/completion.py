@@ -31,6 +31,12 @@ def complete_targets(context: click.Context, _parameter: click.Parameter, start:
 
 def complete_keys(context: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
     """Return the keys of the manifests that begin with ``start``."""
+    arguments = context.obj or ()
+    if arguments and arguments[-1].startswith("-"):
+        # click parses no arguments if an option at the end lacks the value that is completed.
+        context = context.command.make_context(
+            context.info_name, [*arguments[:-1]], context.parent, resilient_parsing=True
+        )
     with suppress(ReconcilerError, OSError):
         return _beginning(start, _keys(context))
     return []

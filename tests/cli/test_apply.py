@@ -127,6 +127,42 @@ def test_the_bar_rises_while_calls_end(
     assert max(after - before for before, after in pairwise(counts)) <= MESHES // 2
 
 
+def test_a_plan_shows_how_much_of_the_target_is_read(
+    command: list[str], here: Path, endpoint: LocalEndpoint
+) -> None:
+    subprocess.run(command, cwd=here, check=True, stdout=subprocess.DEVNULL)
+    fault = {"operation": "DescribeMesh", "fault": "delay", "seconds": 1}
+    content = {"faults": [fault]}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=content)
+    terminal, inner = pty.openpty()
+    options = [it for it in command[4:] if it != "--auto-approve"]
+    with subprocess.Popen(
+        [*command[:3], "plan", *options, "--refresh"],
+        cwd=here,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=inner,
+    ) as process:
+        os.close(inner)
+        seen = b""
+        with suppress(OSError):
+            while shown := os.read(terminal, 1 << 16):
+                seen += shown
+        os.close(terminal)
+        assert process.stdout is not None
+        plan = process.stdout.read()
+    assert process.returncode == 0
+    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", seen)
+    counts = [int(count) for count in re.findall(rb" (\d+)/3 \d+ calls/s", seen)]
+    # One call at a time takes a second, and the display is drawn ten times a second.
+    assert counts == sorted(counts)
+    assert counts[-1] == 3
+    assert {*counts} & {1, 2}
+    assert re.search(rb"\d+ calls? \d+ calls/s", seen)
+    assert b"No changes. 3 resources match the manifests." in plan
+    assert b"\x1b" not in plan
+
+
 @pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])
 def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
     fast: bool, counts: str, command: list[str], endpoint: LocalEndpoint, cli: Cli

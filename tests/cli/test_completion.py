@@ -1,5 +1,6 @@
 """Keys, targets and codes complete, from files alone."""
 
+import itertools
 import socket
 import time
 from collections.abc import Callable
@@ -61,6 +62,8 @@ def test_keys_are_those_of_the_source_and_the_variables(complete: Complete, writ
     assert complete("get", "--target", "staging", "") == []
     assert complete("plan", "--target", "staging", "--var", "NAME=x", "--only", "") == ["mesh/x"]
     assert complete("plan", "manifests/a.yaml", "--only", "") == ["mesh/pay"]
+    assert complete("plan", "manifests/a.yaml", "--only=") == ["mesh/pay"]
+    assert complete("diff", "mesh/pay", "manifests/a.yaml", "--target", "l") == ["local"]
 
 
 def test_valid_keys_complete_beside_an_invalid_manifest(complete: Complete, write: Write) -> None:
@@ -81,7 +84,7 @@ def test_what_is_no_directory_here_completes_nothing(
 def test_nothing_is_asked_of_a_target(complete: Complete, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("pay"))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.setblocking(False)
+        server.settimeout(0)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         assert complete("get", "--endpoint-url", url, "") == ["mesh/pay"]
         with pytest.raises(BlockingIOError):
@@ -92,7 +95,7 @@ def test_a_large_source_is_given_up(
     complete: Complete, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("pay"))
-    ticks = iter(range(1_000))
+    ticks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
     assert limits.COMPLETION_SECONDS <= 1
     assert complete("describe", "") == []

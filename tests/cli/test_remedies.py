@@ -200,8 +200,10 @@ SETTINGS = {
     "a long option of another tool": (
         ["apply", "--dry-run"],
         "",
-        "apply has no option --dry-run: use plan, which writes nothing (see reconciler apply "
-        "--help)",
+        (
+            "apply has no option --dry-run: use plan, which writes nothing (see reconciler apply "
+            "--help)"
+        ),
     ),
     "an option before the command": (
         ["--target", "local", "plan"],

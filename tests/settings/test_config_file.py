@@ -71,7 +71,7 @@ def test_what_no_option_takes_is_refused_where_it_stands(
 def test_an_option_and_a_table_with_the_name_history_exclude_each_other(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('history = "runs"\n[history]\nformat = "json"\n')
-    with pytest.raises(UsageError, match="history = and .history. cannot both be in one file"):
+    with pytest.raises(UsageError, match=r"history = and \[history\] cannot both be in one file"):
         read_file(file)
     file.write_text('history = "runs"\n')
     assert read_file(file).common == {"history": "runs"}

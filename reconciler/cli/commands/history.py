@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     if files is None:
         raise UsageError(f"--history {NO_HISTORY} has no records: pass the directory of a history")
     # Without a run, the default directory does not exist.
-    if invocation["history"] != HISTORY_DIRECTORY and not files.directory.is_dir():
+    if invocation["history"] != HISTORY_DIRECTORY and not files.directory.exists():
         raise UsageError(
             f"there is no history in {files.directory}: pass the --history of the recorded runs"
         )
