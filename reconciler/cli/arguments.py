@@ -2,53 +2,51 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 
 from reconciler.cli.completion import complete_codes, complete_keys
 from reconciler.core.errors import UsageError
 from reconciler.core.kinds import KINDS
-from reconciler.settings.options import KEY_COMMANDS
+from reconciler.settings.options import KEY_COMMANDS, PATH_COMMANDS
 
 _GLOB = re.compile("[*?[]")
 
 
 def arguments_of(command: str) -> list[click.Parameter]:
     """Return the click arguments of ``command``, in their order."""
-    paths: dict[str, Any] = {"nargs": -1, "metavar": "[PATH…]", "type": click.Path()}
     found: list[click.Parameter] = []
     if metavar := KEY_COMMANDS.get(command):
-        # With paths after it, only one argument can be the key.
-        count = {"nargs": 1} if command == "diff" else {"nargs": -1}
-        required = {"required": not metavar.startswith("[")}
         found.append(
             click.Argument(
                 ["keys"],
+                # Before paths, only one argument can be a key.
+                nargs=1 if command in PATH_COMMANDS else -1,
+                required=not metavar.startswith("["),
                 metavar=metavar,
                 callback=_require_keys,
                 shell_complete=complete_keys,
-                **count,
-                **required,
             )
         )
-    match command:
-        case "diff" | "validate" | "plan" | "apply" | "ci" | "run":
-            found.append(click.Argument(["paths"], **paths))
-        case "envoy export":
-            found.append(click.Argument(["directory"], metavar="DIR", type=click.Path()))
-            found.append(click.Argument(["paths"], **paths))
-        case "endpoint":
-            task = click.Choice(["copy"])
-            found.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
-        case "history":
-            found.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
-        case "show":
-            plan_file = {"metavar": "PLANFILE", "type": click.Path()}
-            found.append(click.Argument(["paths"], callback=_as_tuple, **plan_file))
-        case "explain":
-            code = {"metavar": "CODE", "shell_complete": complete_codes}
-            found.append(click.Argument(["paths"], callback=_as_tuple, **code))
+    if command == "envoy export":
+        found.append(click.Argument(["directory"], metavar="DIR", type=click.Path()))
+    if command in PATH_COMMANDS:
+        found.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
+    elif command == "endpoint":
+        task = click.Choice(["copy"])
+        found.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
+    elif command == "history":
+        found.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
+    elif command == "show":
+        found.append(
+            click.Argument(["paths"], metavar="PLANFILE", type=click.Path(), callback=_as_tuple)
+        )
+    elif command == "explain":
+        found.append(
+            click.Argument(
+                ["paths"], metavar="CODE", callback=_as_tuple, shell_complete=complete_codes
+            )
+        )
     return found
 
 

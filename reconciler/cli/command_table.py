@@ -40,7 +40,7 @@ class CommandHelp:
         examples: Arguments after ``reconciler``.
         exit_codes: All codes that the command can return.
         details: Arguments and other facts, below the summary.
-        also: Text after the general meaning of a code, for this command only.
+        also: Text after the general meaning of a code, only in this command.
     """
 
     group: str

@@ -12,7 +12,7 @@ _APPROVE = "pass --auto-approve to apply, adopt or release"
 _PATH = "pass the PATH without an option, such as manifests"
 _RUN = "run is the daemon"
 _VERSION = "use reconciler --version"
-_OVERVIEW = "get lists live resources, plan shows what is to change"
+_OVERVIEW = "get lists live resources, plan shows the changes"
 
 COMMAND_HABITS: Mapping[str, str] = {
     "check": "use validate for manifests, and doctor for settings and credentials",

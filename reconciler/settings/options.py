@@ -33,8 +33,7 @@ ALL_COMMANDS = (
     "schema",
     "explain",
 )
-# These commands take keys as arguments. The other commands that read manifests take paths, and diff
-# takes both.
+# These commands take keys as arguments.
 KEY_COMMANDS = {
     "adopt": "KEY…",
     "release": "KEY…",
@@ -45,6 +44,8 @@ KEY_COMMANDS = {
     "envoy explain": "KEY",
     "envoy bootstrap": "KEY",
 }
+# These commands take the paths of manifests as arguments.
+PATH_COMMANDS = (*(name for name in SOURCE_COMMANDS if name not in KEY_COMMANDS), "diff")
 WRITING_COMMANDS = ("apply", "adopt", "release")
 # These commands also renew the last-applied records of resources that are in sync.
 RENEWING_COMMANDS = ("apply", "run")

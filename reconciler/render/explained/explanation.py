@@ -8,7 +8,7 @@ class Explanation:
     """An example that leads to a code, and the remedy."""
 
     remedy: str
-    """What to do, in one or two sentences."""
+    """The steps to take, in one or two sentences."""
     example: str
     """The content of a manifest; without ``file``, a sentence."""
     file: str = "example.yaml"

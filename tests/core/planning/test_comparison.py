@@ -39,7 +39,8 @@ def test_it_has_the_sides_of_the_change_in_a_plan(
 ) -> None:
     # Without any manifest, the plan deletes nothing.
     others = desired("kept"), present("kept", applied=desired("kept"))
-    made = plan(*filter(None, (wanted, live)), *others, guards=SYNC)
+    given = [it for it in (wanted, live) if it is not None]
+    made = plan(*given, *others, guards=SYNC)
     (change,) = made.changes
     assert compare(wanted, live, OWNER, canonical) == change.difference
 
