@@ -120,8 +120,8 @@ MAX_GIT_FILE_BYTES = 4_096
 # 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.
 READING_TIMEOUT_SECONDS = 300
 READING_HEARTBEAT_SECONDS = 1
-# A person waits for the completion of a key, and can type it. About 2,000 resources are read in this
-# time of the processor; the time of other processes does not count.
+# A person waits for the completion of a key, and can type it. About 2,000 resources are read in
+# this time of the processor; the time of other processes does not count.
 COMPLETION_CPU_SECONDS = 1.5
 # A file of 1 MiB that is useful seldom has more documents: each takes about 200 bytes.
 MAX_DOCUMENTS = 5_000
