@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from deploy_files import DEPLOY
+from manifest_text import mesh_yaml
 from programs import require_program
 from run_shell import Shell, shell_in
 
@@ -49,6 +50,26 @@ def test_bash_offers(shell: Shell, words: str, offered: list[str]) -> None:
     registered, *completed = result.split("\n")
     assert registered.endswith("-F _reconciler_completion reconciler")
     assert [it for it in completed if it] == offered
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("describe mesh/", ["mesh/pay", "mesh/shop"]),
+        ("plan --only mesh/s", ["mesh/shop"]),
+        ("plan --target s", ["staging"]),
+    ],
+)
+def test_keys_and_targets_are_those_of_the_files_here(
+    shell: Shell, tmp_path: Path, words: str, offered: list[str]
+) -> None:
+    (tmp_path / "manifests").mkdir()
+    for name in ("pay", "shop"):
+        (tmp_path / "manifests" / f"{name}.yaml").write_text(mesh_yaml(name))
+    (tmp_path / "reconciler.toml").write_text("[targets.staging]\n")
+    line = {"COMP_WORDS": f"reconciler {words}", "COMP_CWORD": str(len(words.split()))}
+    completed = shell("reconciler", _RECONCILER_COMPLETE="bash_complete", **line)
+    assert completed.splitlines() == [f"plain,{word}" for word in offered]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The manual says what is so: its tables are the code's, its examples run, its links lead."""
 
 import re
+import subprocess
 import sys
 import tomllib
 from collections import Counter
@@ -136,6 +137,15 @@ def test_every_target_of_make_exists(page: Path) -> None:
     assert {*re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)} <= {
         *targets
     }
+
+
+@pytest.mark.process
+def test_make_help_lists_the_targets_with_a_description() -> None:
+    require_program("make", purpose="its help")
+    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    described = re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)
+    assert [line.split()[0] for line in result.stdout.splitlines()] == described
 
 
 def test_these_pages_are_executed() -> None:

@@ -84,6 +84,21 @@ def names(client: Any) -> set[str]:
 
 
 @pytest.mark.usefixtures("every_change")
+def test_a_saved_plan_as_a_path_names_the_option(
+    there: Verb, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    there("plan", "--out", "p.json")
+    writes(endpoint)
+    result = there("apply", "p.json", "--auto-approve")
+    assert (result.code, result.out, result.err) == (
+        64,
+        "",
+        "reconciler: p.json is a saved plan: run apply --plan p.json\n",
+    )
+    assert writes(endpoint) == {}
+
+
 def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
     write: Write, apply_saved: Verb, there: Verb, by_hand: Any, endpoint: LocalEndpoint
 ) -> None:

@@ -43,6 +43,15 @@ def test_help_has_groups_examples_and_exit_codes(command: str, cli: Cli) -> None
     assert [int(code) for code in codes] == sorted(COMMANDS[command].exit_codes)
 
 
+def test_a_code_has_the_meaning_that_it_has_in_its_command(cli: Cli) -> None:
+    apply, release, plan = (
+        " ".join(cli(command, "--help").out.split()) for command in ("apply", "release", "plan")
+    )
+    assert "also: a proxy did not acknowledge the changes" in apply
+    assert "a proxy" not in release
+    assert "changes are pending, with --detailed-" in plan
+
+
 def test_top_level_help_has_every_command_in_its_group(cli: Cli) -> None:
     found = sections(cli("--help").out)
     assert list(found) == [*GROUPS, "Options", "Examples"]
