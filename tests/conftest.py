@@ -1,8 +1,10 @@
 """The command line as users meet it, in a directory of its own and an environment without AWS."""
 
 import gc
+import importlib
 import logging
 import os
+import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,9 @@ import pytest
 from amounts import FULL, SEED, amount, left_out
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
+from hypothesis.strategies import text
 
+import reconciler
 from reconciler.__main__ import GC_THRESHOLD
 from reconciler.cli.main import main
 from reconciler.endpoint import LocalEndpoint
@@ -38,6 +42,9 @@ gc.set_threshold(GC_THRESHOLD)
 
 # Coverage sets this variable, and then measures each process of Python that inherits it.
 MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+
+# Markers that say whether the branches of a test are measured.
+MEASURING = ("measured", "unmeasured", "slow")
 
 # The processes that the running test has started.
 started: list[str] = []
@@ -175,16 +182,42 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
         process.communicate()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """Measure each process once, so that a test can stop it.
+
+    In a worker of xdist, pytest-cov has begun twice. The first one goes on whenever the second one
+    stops, and what it finds is lost.
+    """
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+        while (other := Coverage.current()) is not None:
+            other.stop()
+        # Makes the tables of all characters, which takes seconds in a test that is measured.
+        text().validate()
+        measuring.start()
+
+
+def pytest_collection_finish() -> None:
+    """Import all modules while they are measured, not in the first test that uses one."""
+    if Coverage.current() is not None:
+        for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+            importlib.import_module(module.name)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure the branches of a test and of its processes as its markers say."""
     measuring = Coverage.current()
     if measuring is None:
         return (yield)
-    marks = {mark.name for mark in item.iter_markers()}
+    # The marker of a test counts before the one of its module.
+    marks = [mark.name for mark in item.iter_markers() if mark.name in MEASURING]
+    measured = marks[0] if marks else ""
     # A process takes twice as long if measured, and most enter no branch that others leave.
-    config = None if "measured" in marks else os.environ.pop(MEASURES_PROCESSES)
-    stopped = bool(marks & {"slow", "unmeasured"})
+    config = None if measured == "measured" else os.environ.pop(MEASURES_PROCESSES)
+    stopped = measured in {"slow", "unmeasured"}
     if stopped:
         measuring.stop()
     try:
