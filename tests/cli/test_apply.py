@@ -55,7 +55,8 @@ def created(endpoint: LocalEndpoint) -> int:
 def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     command: list[str], endpoint: LocalEndpoint, here: Path, number: int, code: int
 ) -> None:
-    break_(endpoint, fault="delay", seconds=1)
+    # Long enough to notice the call and send the signal, on a busy machine too.
+    break_(endpoint, fault="delay", seconds=3)
     process = subprocess.Popen(
         command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -16,7 +16,10 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.locks.file import FileStore
 from reconciler.locks.lease import Elector, LeaseRecord, keep_renewed
 
-TERM_SECONDS = 1.0
+pytestmark = pytest.mark.unmeasured
+
+# A busy machine may hold up the thread that renews a lease for a second.
+TERM_SECONDS = 3.0
 VERBS = [("apply", "--auto-approve"), ("run", "--once")]
 
 
@@ -83,7 +86,7 @@ def test_a_run_that_loses_its_lease_begins_nothing_new_and_says_so(
 ) -> None:
     for name in ("a", "b"):
         write(f"manifests/{name}.yaml", mesh_yaml(name))
-    slow = {"fault": "delay", "operation": "CreateMesh", "seconds": 2}
+    slow = {"fault": "delay", "operation": "CreateMesh", "seconds": 2 * TERM_SECONDS}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [slow]})
 
     def usurp() -> None:
