@@ -24,7 +24,7 @@ CASES_OF_A_PYTHON = 3
 PROCESSES_OF_A_PYTHON = 24
 
 # Each of them runs on SQLite too.
-ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test=30, full=1000)
+ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test=16, full=1000)
 
 
 def left_out(items: Collection[pytest.Item]) -> set[pytest.Item]:

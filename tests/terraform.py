@@ -152,6 +152,8 @@ class Terraform:
             ).replace(" }", "\n}")
         )
         quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        # Half of the time of the provider is the search for garbage in its schemas.
+        quiet["GOGC"] = "400"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **quiet}
         self.environment["TF_CLI_CONFIG_FILE"] = str(settings)
 

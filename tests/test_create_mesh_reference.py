@@ -18,6 +18,8 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.manifest.loading import load_manifests
 from reconciler.targets.session import Connection, open_client, open_session
 
+pytestmark = pytest.mark.unmeasured
+
 # As in the page's sample, with the account and the region of its answer.
 SIGNED = {
     "content-type": "application/json",

@@ -39,6 +39,7 @@ EXECUTED = [page for page in PAGES if "<!-- run -->" in page.read_text("utf-8")]
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
+@pytest.mark.unmeasured
 @every_page
 def test_every_table_is_the_codes_own(page: Path) -> None:
     text = page.read_text("utf-8")
@@ -83,6 +84,7 @@ def test_every_behavior_has_its_row_and_every_row_its_behavior() -> None:
     assert result == [field.name.replace("_", "-") for field in fields(Behavior)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> None:
     rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", OPTIONS_PAGE, re.MULTILINE)
@@ -123,6 +125,7 @@ def lines_with_commands(text: str) -> Iterator[tuple[str, str]]:
         yield " ".join(words[:number]), " ".join(words[number:])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("page", [*PAGES, *BESIDE[:2]], ids=name_of)
 def test_every_command_and_option_in_an_example_exists(page: Path) -> None:
     for command, rest in lines_with_commands(page.read_text("utf-8")):

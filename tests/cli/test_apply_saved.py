@@ -83,6 +83,7 @@ def names(client: Any) -> set[str]:
     return {mesh["meshName"] for mesh in client.list_meshes()["meshes"]}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("every_change")
 def test_a_saved_plan_as_a_path_names_the_option(
     there: Verb, write: Write, endpoint: LocalEndpoint
@@ -117,6 +118,7 @@ def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
     assert "No changes." in there("plan", "--policy", "sync").out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("every_change")
 def test_e08_a_plan_that_was_applied_writes_nothing_a_second_time(
     apply_saved: Verb, by_hand: Any, endpoint: LocalEndpoint
@@ -132,6 +134,7 @@ def test_e08_a_plan_that_was_applied_writes_nothing_a_second_time(
     assert json.loads(apply_saved("--format", "json").out)["exit_name"] == "stale"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("every_change")
 def test_a43_s11_what_moved_since_the_plan_is_left_alone_and_the_others_are_applied(
     apply_saved: Verb, by_hand: Any
@@ -184,6 +187,7 @@ ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("edit", "arguments", "words"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_e08_a_plan_for_elsewhere_is_refused(
@@ -274,6 +278,7 @@ def test_e08_a_plan_is_saved_only_where_the_account_is_known(
     assert apply_saved().code == 0
 
 
+@pytest.mark.unmeasured
 def test_where_nobody_says_the_account_what_is_owned_tells(
     write: Write, there: Verb, apply_saved: Verb, sts: Callable[[str], None]
 ) -> None:

@@ -12,6 +12,8 @@ from manifest_text import mesh_yaml
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 Say = Callable[..., Run]
 
 NAMES = [f"m{number}" for number in range(8)]

@@ -249,7 +249,7 @@ class SimulatedTerminal:
 @pytest.mark.unmeasured
 @pytest.mark.process
 def test_p12_two_runs_on_one_data_folder_help_each_other(here: Path, write: Write) -> None:
-    meshes = amount("meshes of three runs at once on one directory", test=20, full=60)
+    meshes = amount("meshes of three runs at once on one directory", test=8, full=60)
     for number in range(meshes):
         write(f"manifests/m{number}.yaml", mesh_yaml(f"m{number}"))
     apply = [*COMMAND, "apply", "--target", "local", "--auto-approve"]

@@ -19,7 +19,7 @@ from servers import scripted
 from reconciler.endpoint import LocalEndpoint
 from reconciler.render.output_schema import plan_schema, report_schema
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.unmeasured]
 
 SUBJECT = "Close it \x1b[2J\u202e `</code>` ![x](http://x) @team"
 IN_TEXT = r"Close it \x1b[2J\u202e `</code>` ![x](http://x) @team"

@@ -113,6 +113,7 @@ def test_what_is_not_there_yet(write: Write, say: Say) -> None:
     assert "  observed" not in result.out
 
 
+@pytest.mark.unmeasured
 def test_what_no_manifest_names_and_is_not_ours(write: Write, say: Say, by_hand: Any) -> None:
     by_hand.create_mesh(meshName="theirs", tags=[{"key": OWNER_TAG, "value": "another"}])
     by_hand.create_mesh(meshName="nobodys")
@@ -124,6 +125,7 @@ def test_what_no_manifest_names_and_is_not_ours(write: Write, say: Say, by_hand:
     assert "  owner      none\n" in say("describe", "mesh/nob*").out
 
 
+@pytest.mark.unmeasured
 def test_what_holds_it_back_is_what_holds_a_whole_run_back(
     write: Write, say: Say, here: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_what_holds_it_back_is_what_holds_a_whole_run_back(
     assert "mesh/b" not in result.out
 
 
+@pytest.mark.unmeasured
 def test_what_cannot_be_read_is_1(write: Write, say: Say, endpoint: LocalEndpoint) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     say("apply", "--auto-approve")
@@ -161,6 +164,7 @@ def test_what_was_listed_and_is_not_found_is_not_said_to_be_absent(
     assert "  live       it could not be read: it was listed, and then not found" in result.out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("key", ["mesh/x", "*/payments", "route/a/b/c"])
 def test_an_unknown_key_is_64(key: str, write: Write, say: Say) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))

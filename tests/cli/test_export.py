@@ -65,6 +65,7 @@ def test_all_or_some_are_written_one_file_each(
     assert written(here) == {f"out/mesh/{name}.yaml" for name in names}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("live")
 def test_it_reads_well_and_needs_no_owner(
     export: Export, here: Path, endpoint: LocalEndpoint

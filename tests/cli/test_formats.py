@@ -21,6 +21,8 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.render.output_schema import plan_schema, report_schema
 from reconciler.render.terminal import cell_width
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 
 

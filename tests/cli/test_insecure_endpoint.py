@@ -46,6 +46,7 @@ def calls(endpoint: LocalEndpoint) -> dict[str, int]:
     return dict(counted["calls"])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("given", GIVEN)
 def test_e05_plain_http_to_another_machine_is_refused_before_anything_is_sent(
@@ -74,6 +75,7 @@ def test_e05_plain_http_to_another_machine_is_refused_before_anything_is_sent(
     assert calls(endpoint) == {}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("allowed", ALLOWED)
 def test_it_is_allowed_by_an_option_a_variable_and_the_file(
     allowed: str,

@@ -39,6 +39,7 @@ def writes(endpoint: LocalEndpoint) -> set[str]:
     return {name for name in counted if not name.startswith(("List", "Describe", "Get"))}
 
 
+@pytest.mark.unmeasured
 def test_adopt_marks_what_is_as_its_manifest_says_and_leaves_what_differs(
     write: Write, say: Callable[..., Run], by_hand: Any
 ) -> None:
@@ -72,6 +73,7 @@ def test_adopt_with_accepted_changes_is_one_run(
     assert "No changes." in say("plan").out
 
 
+@pytest.mark.unmeasured
 def test_adopt_deletes_and_updates_nothing_that_is_ours_already(
     write: Write, say: Callable[..., Run], by_hand: Any, here: Path, endpoint: LocalEndpoint
 ) -> None:
@@ -101,6 +103,7 @@ def test_adopt_leaves_another_owners_mesh_alone(
     assert tags_of(by_hand, "a")[OWNER_TAG] == "another"
 
 
+@pytest.mark.unmeasured
 def test_release_takes_our_tags_off_and_deletes_nothing(
     write: Write, say: Callable[..., Run], by_hand: Any, endpoint: LocalEndpoint
 ) -> None:

@@ -13,6 +13,8 @@ from manifest_text import mesh_yaml
 from reconciler.core.planning.last_applied import parse_last_applied, unattested
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 Say = Callable[..., Run]
 

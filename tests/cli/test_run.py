@@ -17,6 +17,8 @@ from manifest_text import mesh_yaml
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/appmesh/aws4_request, "
     "SignedHeaders=host, Signature=0"
@@ -65,6 +67,7 @@ def test_a_route_gets_its_port_before_its_router_another_listener(
     assert cli("plan", *where[:-1], "--detailed-exitcode").code == 0
 
 
+@pytest.mark.measured
 def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
     cli: Cli, write: Write, endpoint: LocalEndpoint, live: Any
 ) -> None:
@@ -100,6 +103,7 @@ def test_p02_it_follows_the_files_and_ends_cleanly(
     assert "Traceback" not in result
 
 
+@pytest.mark.measured
 def test_a_secret_of_webhooks_that_others_can_read_is_one_line(
     cli: Cli, write: Write, endpoint: LocalEndpoint
 ) -> None:
@@ -264,6 +268,7 @@ def test_i11_what_is_logged_cannot_steer_a_terminal(
     assert "evil\\x1b[2J" in result.err
 
 
+@pytest.mark.measured
 def test_standard_input_is_nothing_to_watch(cli: Cli) -> None:
     assert cli("run", "-", "--target", "local").code == 64
 

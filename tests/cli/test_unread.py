@@ -73,6 +73,7 @@ def insists(caplog: Run, *words: str) -> None:
     assert '"converged":true' not in caplog.out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("removed")
 @pytest.mark.parametrize(
     "fault", [DENIED, {"fault": "error", "status": 500}, {"fault": "html", "status": 200}]
@@ -109,6 +110,7 @@ def test_every_command_and_format_shows_it(
     insists(say("describe", "mesh/m" if place.endswith("*") else place), place, "Forbidden")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("removed")
 def test_with_no_manifest_and_no_answer_nothing_passes_for_gone(
     say: Say, breaks: Break, endpoint: LocalEndpoint, here: Path
@@ -122,6 +124,7 @@ def test_with_no_manifest_and_no_answer_nothing_passes_for_gone(
     assert deletes(endpoint) == 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("removed")
 def test_without_an_index_of_tags_what_may_be_ours_is_shown_too(
     say: Say, breaks: Break, by_hand: Any

@@ -48,6 +48,7 @@ def test_fields_differ_exactly_where_a_patch_is_needed(before: Spec, after: Spec
     assert bool(field_changes(before, after)) == bool(patch(before, after))
 
 
+@pytest.mark.unmeasured
 @given(objects, objects)
 def test_a_patch_does_not_depend_on_the_order_of_members(before: Spec, after: Spec) -> None:
     backwards = [dict(reversed(side.items())) for side in (before, after)]

@@ -172,6 +172,7 @@ def test_a_service_that_fails_after_the_first_answer(
     assert "GetResources" not in lines(result)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("date", "mark"),
     [("Thu, 01 Jan 2015 00:00:00 GMT", "✗"), ("now", "✓"), ("soon", None)],
@@ -200,6 +201,7 @@ def test_another_account_than_the_configured_one(
     assert lines(cli("doctor", "--target", "t"))["account"] == ("✓", "123456789012, as configured")
 
 
+@pytest.mark.unmeasured
 def test_a_quota_that_is_nearly_used_up(doctor: Callable[..., Run], by_hand: Any) -> None:
     for number in range(12):
         by_hand.create_mesh(meshName=f"m{number}")

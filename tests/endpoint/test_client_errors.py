@@ -141,6 +141,7 @@ def served() -> Iterator[tuple[str, list[Any]]]:
         yield endpoint.url, clients
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("fault", "expected"), ANSWERED, ids=lambda value: str(value)[:60])
 def test_a_fault_is_the_error_of_its_api(
     served: tuple[str, list[Any]], fault: dict[str, Any], expected: list[Any]

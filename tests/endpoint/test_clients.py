@@ -18,6 +18,8 @@ from programs import find_program, install_tool
 from reconciler.api import Operation, load
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 HIDDEN = """
@@ -111,6 +113,7 @@ def test_boto3_pages_through_every_kind(served: LocalEndpoint, kind: str) -> Non
     assert names == sorted([f"another{number}" for number in range(4)] + [NAMES[member]])
 
 
+@pytest.mark.measured
 @pytest.mark.process
 def test_nothing_needs_botocores_model() -> None:
     wanted = [request_of(operation) for operation in life()]

@@ -54,7 +54,7 @@ def exchange(client: "Client", operation: Operation) -> dict[str, Any]:
     return {"status_code": answer.status, "headers": fields, "body": content, "context": {}}
 
 
-@pytest.mark.sample(65)
+@pytest.mark.sample(30)
 @pytest.mark.parametrize(
     ("operation", "error"), CASES, ids=[f"{each.name}-{error.name}" for each, error in CASES]
 )

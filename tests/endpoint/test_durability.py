@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 if TYPE_CHECKING:
     from endpoint.conftest import Reply
 
-KILLS = amount("SIGKILL of an endpoint under load", test=12, full=200)
+KILLS = amount("SIGKILL of an endpoint under load", test=6, full=200)
 JSON = {"Content-Type": "application/json"}
 TAGS = [{"key": "a", "value": "1"}]
 FILLING = "x" * 250

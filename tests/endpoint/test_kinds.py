@@ -7,6 +7,8 @@ from endpoint.samples import NAMES, ORDER, SCOPE, SPECS, arn, named, request_of
 
 from reconciler.api import load, violations
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     from endpoint.conftest import Client, Clock, Reply
 
@@ -96,6 +98,7 @@ def test_names_are_those_of_their_parent(built: "Client") -> None:
     assert do(built, "list", "VirtualNode").body["virtualNodes"][0]["meshName"] == "pay"
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("kind", "without", "says"),
     [

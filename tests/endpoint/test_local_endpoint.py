@@ -163,6 +163,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         pass
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     names = [f"m{number}" for number in range(20)]
@@ -179,6 +180,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         assert [appmesh.describe_mesh(meshName=name)["mesh"] for name in names] == created
 
 
+@pytest.mark.unmeasured
 def test_the_amazon_sdk_is_served(tmp_path: Path) -> None:
     with LocalEndpoint(tmp_path) as endpoint:
         appmesh = amazon("appmesh", endpoint.url)

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     from endpoint.conftest import Client, Clock
 

@@ -30,6 +30,7 @@ def shared(client: "Client") -> "Client":
     return client
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ORDER)
 def test_a_consumer_reads_all_of_it(shared: "Client", kind: str) -> None:
     owners = do(shared, "describe", kind).body

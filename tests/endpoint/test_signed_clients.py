@@ -102,6 +102,7 @@ def refusal(call: Any, **arguments: Any) -> tuple[str, int]:
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
+@pytest.mark.unmeasured
 def test_boto3_is_accepted_with_every_operation(served: Served) -> None:
     client = served.client()
     for operation in life():
@@ -129,6 +130,7 @@ def everything(client: Any) -> list[Any]:
     return [shown, [client.list_tags_for_resource(resourceArn=arn)["tags"] for arn in arns]]
 
 
+@pytest.mark.unmeasured
 def test_a_key_that_reads_may_use_each_reading_operation_and_no_other(served: Served) -> None:
     writer, reader = served.client(), served.client(key=READER)
     for kind in ORDER:

@@ -57,6 +57,7 @@ def test_without_a_format_envoy_uses_its_own() -> None:
     assert "log_format" not in log["typed_config"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_envoy_knows_every_operator_that_we_let_pass(envoy: Envoy) -> None:
     from reconciler.core.envoy_syntax.log_formats import _OPERATORS, _is_known  # noqa: PLC0415

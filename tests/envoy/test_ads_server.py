@@ -100,6 +100,7 @@ def test_bytes_that_are_no_http_hurt_no_other_client(address: str) -> None:
         assert other.clusters()
 
 
+@pytest.mark.unmeasured
 def test_many_clients_come_and_break_off(
     address: str, server: EnvoyServer, record_property: Callable[[str, object], None]
 ) -> None:

@@ -150,7 +150,7 @@ def run(seed: str, make: Callable[[ProxyHistory], AdsSession] = AdsSession) -> S
 
 
 def seeds() -> Iterator[str]:
-    number = amount("courses of a proxy's stream", test=300, full=50_000)
+    number = amount("courses of a proxy's stream", test=150, full=50_000)
     return (f"{SEED} {index}" for index in range(number))
 
 

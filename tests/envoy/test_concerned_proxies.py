@@ -15,7 +15,7 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.envoy.snapshot import Snapshot
 from reconciler.envoy.translate import Translator
 
-CHANGES = amount("changes of random meshes for Envoy", test=15, full=500)
+CHANGES = amount("changes of random meshes for Envoy", test=8, full=500)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 MANIFEST = """\
 apiVersion: mesh-reconciler/v1

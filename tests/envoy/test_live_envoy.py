@@ -79,6 +79,7 @@ def expect_no_failure(site: Site, record: Record | None = None, words: str = "")
     assert not failed
 
 
+@pytest.mark.unmeasured
 def test_traffic_follows_the_weights_and_no_replaced_node_fails_a_request(
     loaded: Site, record_property: Record
 ) -> None:

@@ -14,8 +14,10 @@ from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.snapshot import Snapshot
 from reconciler.envoy.translate import Translator
 
-TRANSLATED = amount("random meshes for Envoy, translated and encoded", test=20, full=2000)
-VALIDATED = amount("random meshes for Envoy, validated in one process", test=20, full=300)
+pytestmark = pytest.mark.unmeasured
+
+TRANSLATED = amount("random meshes for Envoy, translated and encoded", test=12, full=2000)
+VALIDATED = amount("random meshes for Envoy, validated in one process", test=12, full=300)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 

@@ -66,6 +66,7 @@ def test_real_envoys_accept_every_proxy(
     record_property("figure", f"envoy: {figure}")
 
 
+@pytest.mark.unmeasured
 def test_every_proxy_is_encoded() -> None:
     pytest.importorskip("google.protobuf")
     for config in everything().values():

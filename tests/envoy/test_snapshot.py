@@ -99,6 +99,7 @@ def test_an_invalid_file_of_instances_is_one_line(text: bytes, problem: str) -> 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.unmeasured
 def test_a_large_mesh_is_translated_fast(record_property: Callable[[str, object], None]) -> None:
     rows: Specs = {"mesh/m": {}}
     services = [f"s{number}.local" for number in range(100)]

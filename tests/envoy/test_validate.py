@@ -19,7 +19,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 ACM = str(SCENARIOS / "tls-acm.yaml")
 INGRESS = str(SCENARIOS / "ingress.yaml")
 CLOUD_MAP = str(SCENARIOS / "cloud-map.yaml")
-LOSSES = amount("random meshes for Envoy whose losses have a place", test=15, full=1000)
+LOSSES = amount("random meshes for Envoy whose losses have a place", test=8, full=1000)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 TEMPLATE = {
     "Resources": {

@@ -15,8 +15,8 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
 
-MESHES = amount("meshes whose calls are counted", test=300, full=1_000)
-PARENTS = amount("meshes with 40 nodes each whose calls are counted", test=12, full=50)
+MESHES = amount("meshes whose calls are counted", test=200, full=1_000)
+PARENTS = amount("meshes with 40 nodes each whose calls are counted", test=6, full=50)
 CHILDREN = 40
 PAGES = MESHES // 100
 LISTS_OF_A_MESH = ("VirtualNodes", "VirtualRouters", "VirtualServices", "VirtualGateways")

@@ -177,7 +177,7 @@ def planted(here: Path, endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
     return secrets
 
 
-@pytest.mark.sample(10)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(("answer", "run"), PAIRS)
 def test_e01_e02_no_answer_of_the_api_brings_a_secret_to_a_reader(
     answer: str,

@@ -98,6 +98,7 @@ def writes(mesh_api: Scripted) -> list[str]:
     return [request for request in asked if "/v20190125" in request]
 
 
+@pytest.mark.unmeasured
 def test_a_job_that_applies_renews_no_record(
     job: Job, write: Write, here: Path, mesh_api: Scripted, by_hand: Any
 ) -> None:
@@ -175,6 +176,7 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     assert len(forge.bodies) == 1
 
 
+@pytest.mark.unmeasured
 def test_what_was_not_reviewed_is_not_applied(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, by_hand: Any
 ) -> None:
@@ -258,6 +260,7 @@ def test_of_what_nobody_reviewed_only_the_newest_is_applied(
     assert job("push").code == 0
 
 
+@pytest.mark.unmeasured
 def test_what_an_apply_left_over_may_be_tried_again(
     job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint, by_hand: Any
 ) -> None:
@@ -276,6 +279,7 @@ def test_what_an_apply_left_over_may_be_tried_again(
     assert egress(by_hand, "b") == "DROP_ALL"
 
 
+@pytest.mark.unmeasured
 def test_what_could_not_be_listed_fails_the_job_and_is_in_its_comment(
     job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint
 ) -> None:
@@ -441,6 +445,7 @@ def test_e11_hostile_names_are_text_in_the_comment(
         assert "##[set-output" in more
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("answer", "words"),
@@ -537,6 +542,7 @@ def test_e26_a_comment_of_another_user_is_not_ours(
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("author", [STRANGER, MEMBER, OTHER_BOT])
 def test_e26_a_forged_comment_approves_nothing(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, author: int
@@ -553,6 +559,7 @@ def test_e26_a_forged_comment_approves_nothing(
     assert writes(mesh_api) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("editor", [STRANGER, MEMBER, OTHER_BOT])
 def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted, editor: int

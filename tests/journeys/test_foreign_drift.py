@@ -12,6 +12,8 @@ from manifest_text import mesh_yaml
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 DROP, ALLOW = ({"egressFilter": {"type": kind}} for kind in ("DROP_ALL", "ALLOW_ALL"))
 HOUR = 3_600
 
@@ -118,7 +120,6 @@ DOORS: dict[str, tuple[Door, str]] = {
 }
 
 
-@pytest.mark.unmeasured
 @pytest.mark.sample(4)
 @pytest.mark.parametrize(("door", "mark"), DOORS.values(), ids=DOORS)
 def test_what_other_clients_change_shows_in_the_next_plan(
@@ -140,7 +141,6 @@ def test_what_other_clients_change_shows_in_the_next_plan(
     assert result.out == say("plan", "--refresh").out
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("record", ["of an update", "of a create"])
 def test_a_copy_of_both_tags_is_believed_until_refresh_if_a_create_wrote_the_record(
     record: str, write: Write, say: Say, by_hand: Any, clock: Clock
@@ -174,7 +174,6 @@ REFRESHED: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("command", REFRESHED)
 def test_refresh_describes_every_resource(
     command: str, write: Write, say: Say, by_hand: Any, described: Callable[[], int]
@@ -247,6 +246,7 @@ def test_the_lag_is_an_option_a_variable_or_a_setting_of_the_target(
     assert described() == expected
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("variable", "table", "words"),
     [

@@ -13,7 +13,7 @@ from daemons import TIMEOUT_SECONDS
 from git_servers import GitServer
 from journeys.git_world import World
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.unmeasured]
 
 
 def descendants(process: int) -> list[int]:

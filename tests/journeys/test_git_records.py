@@ -34,6 +34,7 @@ def recorded(here: Path) -> list[str]:
     return [file.read_text().strip() for file in here.glob("cache/git/*.git/refs/applied/*")]
 
 
+@pytest.mark.unmeasured
 def test_a_saved_plan_records_its_commit(world: World, cli: Cli, live: Any, here: Path) -> None:
     first = world.commit(a="DROP_ALL", b="DROP_ALL")
     saved(world)
@@ -55,6 +56,7 @@ def test_a_saved_plan_records_its_commit(world: World, cli: Cli, live: Any, here
     assert recorded(here) == [git(world.repository, "rev-parse", "main")]
 
 
+@pytest.mark.unmeasured
 def test_an_old_plan_does_not_move_the_record_back(world: World, cli: Cli, here: Path) -> None:
     world.commit(a="DROP_ALL")
     world.run("apply")
@@ -67,6 +69,7 @@ def test_an_old_plan_does_not_move_the_record_back(world: World, cli: Cli, here:
     assert recorded(here) == [later]
 
 
+@pytest.mark.unmeasured
 def test_a_plan_of_drift_records_nothing(world: World, cli: Cli, live: Any, here: Path) -> None:
     first = world.commit(a="DROP_ALL")
     world.run("apply")

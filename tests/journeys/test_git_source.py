@@ -29,6 +29,7 @@ def sign(world: World, key: Path) -> None:
         git(world.repository, "config", name, value)
 
 
+@pytest.mark.unmeasured
 def test_a_push_is_applied_by_single_runs(world: World, live: Any) -> None:
     world.commit(a="DROP_ALL")
     assert world.run("plan").code == 0
@@ -40,6 +41,7 @@ def test_a_push_is_applied_by_single_runs(world: World, live: Any) -> None:
     assert set(live()) == {"b"}
 
 
+@pytest.mark.unmeasured
 def test_without_a_record_of_the_last_commit_deletes_wait_for_the_word(
     world: World, live: Any, here: Path
 ) -> None:
@@ -65,6 +67,7 @@ def test_without_a_record_of_the_last_commit_deletes_wait_for_the_word(
     assert set(live()) == {"c"}
 
 
+@pytest.mark.unmeasured
 def test_a_part_of_a_repository_deletes_nothing_and_records_nothing(
     world: World, live: Any, here: Path
 ) -> None:
@@ -80,6 +83,7 @@ def test_a_part_of_a_repository_deletes_nothing_and_records_nothing(
     assert set(live()) == {"a", "b"}
 
 
+@pytest.mark.unmeasured
 def test_a_daemon_follows_pushes_and_goes_on_without_the_repository(
     world: World, start: Start, cli: Cli, live: Any, here: Path
 ) -> None:
@@ -148,6 +152,7 @@ def test_after_a_force_push_a_daemon_deletes_nothing_without_the_word(
     assert ended(process, SIGTERM)[0] == 0
 
 
+@pytest.mark.unmeasured
 def test_an_incident_is_rolled_back_first_and_reverted_in_git_after(
     world: World, start: Start, cli: Cli, live: Any
 ) -> None:

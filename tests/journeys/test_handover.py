@@ -16,6 +16,8 @@ from reconciler.core.planning.guards import Policy
 from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 Write = Callable[[str, str], Path]
 Say = Callable[..., Run]
 DROP, ALLOW = ({"egressFilter": {"type": kind}} for kind in ("DROP_ALL", "ALLOW_ALL"))
@@ -61,7 +63,6 @@ def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
     assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("topology", ["canary", "ingress"])
 def test_what_is_in_a_mesh_is_exported_and_adopted_with_it(
     topology: str, write: Write, say: Say
@@ -199,6 +200,7 @@ def test_drift_is_shown_alone(write: Write, say: Say, by_hand: Any) -> None:
     assert "+ mesh/deleted  new" in say("plan").out
 
 
+@pytest.mark.measured
 def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by_hand: Any) -> None:
     place = {"meshName": "m", "virtualRouterName": "r"}
 
@@ -224,6 +226,7 @@ def test_the_drift_of_a_route_that_makes_way_is_shown(write: Write, say: Say, by
     assert words in result.out
 
 
+@pytest.mark.measured
 def test_an_update_that_was_refused_does_not_read_as_drift(
     write: Write, say: Say, endpoint: LocalEndpoint
 ) -> None:
@@ -260,6 +263,7 @@ def test_a_new_version_and_new_times_are_no_drift(write: Write, say: Say, by_han
     assert (result.code, "No changes." in result.out) == (0, True)
 
 
+@pytest.mark.measured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("command", ["plan", "apply", "adopt", "describe"])
 @pytest.mark.parametrize(
@@ -280,6 +284,7 @@ def test_a_mistyped_key_is_64_in_every_verb_and_writes_nothing(
     assert names(by_hand) == []
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("command", ["plan", "apply", "adopt", "release", "export", "describe"])
 def test_an_owner_that_cannot_be_a_tag_is_64_and_writes_nothing(
     command: str, write: Write, say: Say, endpoint: LocalEndpoint

@@ -165,6 +165,7 @@ def phases(name: str, world: World) -> Iterator[Phase]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("hasty")
 def test_a41_after_any_one_call_that_fails_it_gets_there(

@@ -16,6 +16,8 @@ from locks.aws_server import CREDENTIALS, aws_server
 
 from reconciler.locks.lease import Elector
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     from locks.conftest import Open
 
@@ -38,6 +40,7 @@ with keep_renewed(Elector(store, sys.argv[2], 1.5, steady_seconds, time.time)) a
 """
 
 
+@pytest.mark.measured
 def test_it_is_empty_until_something_is_put_there(open_place: "Open") -> None:
     store = open_place(1)
     assert store.read() is None
@@ -63,7 +66,6 @@ def test_two_places_are_two_locks(open_place: "Open") -> None:
     assert open_place(1).read() == "one"
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("before", [None, "old"])
 def test_p11_of_many_at_once_one_gets_it(open_place: "Open", before: str | None) -> None:
     for number in range(amount("races for a record of a lease", test=2, full=50)):
@@ -78,7 +80,6 @@ def test_p11_of_many_at_once_one_gets_it(open_place: "Open", before: str | None)
         assert open_place(number).read() in list("abcdefgh")
 
 
-@pytest.mark.unmeasured
 def test_p11_races_of_electors_have_one_winner_in_every_round(open_place: "Open") -> None:
     now = [0.0]
     electors = [

@@ -80,6 +80,7 @@ def test_a_record_that_is_deleted_between_is_a_lost_race(s3: Any) -> None:
     assert store.read() is None
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("code", ["ConditionalRequestConflict", "PreconditionFailed"])
 def test_a_conflict_is_a_lost_race(s3: Any, code: str) -> None:
     class Conflicting(Careless):

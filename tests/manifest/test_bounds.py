@@ -136,6 +136,7 @@ def test_the_services_of_groups(group: str) -> None:
     }
 
 
+@pytest.mark.unmeasured
 def test_finding_the_places_of_diagnostics_counts_no_selection_again() -> None:
     routes = "".join(
         f"{CLUSTER}kind: GatewayRoute\nmetadata: {{name: r{it}, namespace: d, labels: {{g: a}}}}\n"

@@ -131,6 +131,7 @@ def test_what_cannot_be_read_is_not_reported_as_missing(name: str) -> None:
     assert not any(code.startswith("MR06") for code in codes), loaded.diagnostics
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("name", "hidden"),
     [

@@ -69,6 +69,7 @@ def test_i17_an_error_in_the_twelfth_document_of_a_windows_file() -> None:
     assert (item.path, item.code) == ("spec.egressFilter.type", Code.NOT_ALLOWED)
 
 
+@pytest.mark.unmeasured
 def test_nothing_of_a_template_or_a_state_is_lost_in_silence() -> None:
     for fixture in ALL:
         form = fixture.parent.name

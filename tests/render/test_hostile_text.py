@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
 from builders import NOW, SYNC, TARGET, desired, egress, mesh, plan, present
 from comments import folded
 from hypothesis import given
@@ -75,6 +76,7 @@ def test_text_has_no_control_characters_and_keeps_to_its_width(made: Plan, width
     assert re.sub(r"\x1b\[\d+m", "", colored) == narrow
 
 
+@pytest.mark.unmeasured
 @given(plans(), TEXT)
 def test_json_is_one_line_of_what_the_schema_says(made: Plan, why: str) -> None:
     line = render_report(report_of(made, why), ExitCode.ERROR, {why: 1})
@@ -85,6 +87,7 @@ def test_json_is_one_line_of_what_the_schema_says(made: Plan, why: str) -> None:
     ]
 
 
+@pytest.mark.unmeasured
 @given(plans(), TEXT)
 def test_markdown_holds_no_markup_but_ours(made: Plan, why: str) -> None:
     report = report_of(made, why)

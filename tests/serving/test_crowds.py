@@ -81,6 +81,7 @@ class Crowd:
             connection.close()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
 def test_a_probe_is_answered_however_many_clients_keep_silent(
     place: tuple[str, str], opening: bytes

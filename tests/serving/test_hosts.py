@@ -10,6 +10,8 @@ from web.samples import StillDaemon, calm, served
 
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(params=["endpoint", "daemon"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from programs import require_program
 
 from reconciler.source.snapshot import read
 
-SCANS = amount("scans of a checkout in a loop", test=150, full=4_000)
+SCANS = amount("scans of a checkout in a loop", test=60, full=4_000)
 # Most of a scan is waiting to see that nothing moves.
 SCANS_AT_A_TIME = 16
 FILES = 40

@@ -96,6 +96,7 @@ _NAMES = ("a", "b", "ab", "a.b", "a b", "[a]", "*", "\\a", "#a", "!a", "a-b")
 _PIECES = ("a", "b", ".", "*", "**", "?", "/", "[ab]", "[!a]", "[^b]", "[a-b]", "\\", " ", "!", "#")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_they_read_as_those_of_git(tmp_path: Path) -> None:
     require_program("git", purpose="its reading of patterns is compared")

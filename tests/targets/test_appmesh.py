@@ -129,6 +129,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(8)
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
 @pytest.mark.parametrize("operation", ["describe", "list", "tags", "create"])
@@ -147,6 +148,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(10)
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("status", [403, 502])
@@ -159,6 +161,7 @@ def test_a20_a_failure_that_botocore_cannot_read_is_one_of_ours(
     assert isinstance(result, TargetError)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("body", [*UNREADABLE.values(), b'"x"', b'{"ResourceTagMappingList": [3]}'])
 def test_a20_an_index_that_is_none_is_done_without(body: bytes) -> None:
     result, requests = with_target(world(tagging=Answer(body=body)), observe)
@@ -359,6 +362,7 @@ def test_a39_an_ignored_field_that_we_do_not_know_is_sent_back_as_it_is() -> Non
     assert bodies == [{"egressFilter": {"type": "ALLOW_ALL", "mode": 1.5}}]
 
 
+@pytest.mark.unmeasured
 def test_a_shared_mesh_of_the_same_name_does_not_hide_our_own() -> None:
     theirs = {**REF, "meshOwner": "999999999999", "version": 7}
     for refs in ([REF, theirs], [theirs, REF]):
@@ -533,6 +537,7 @@ def test_the_index_is_read_to_its_end() -> None:
     assert tags == {ARN: {OWNER_TAG: OWNER, "team": "pay"}}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "answer",
     [

@@ -20,6 +20,8 @@ from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Connection, open_session
 
+pytestmark = pytest.mark.unmeasured
+
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(250)]
 # At least two pages of a list.
@@ -69,7 +71,6 @@ def arn(warm: Warm, name: str) -> str:
     return found
 
 
-@pytest.mark.unmeasured
 def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm: Warm) -> None:
     warm.cycle()
     warm.plan()
@@ -81,7 +82,6 @@ def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm
     assert warm.memory.cycles_per_full_recheck == 2
 
 
-@pytest.mark.unmeasured
 def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
     warm.cycle(SOME)
     warm.plan(SOME)
@@ -93,7 +93,6 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
     assert {str(item.key) for item in warm.plan(SOME)[0].changes} == {"mesh/m007", "mesh/m008"}
 
 
-@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("owner", ["nobody", "other"])
 def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
@@ -114,7 +113,6 @@ def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner
     assert seen == {"mesh/m123", "mesh/m200"}
 
 
-@pytest.mark.unmeasured
 def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
     warm.cycle(SOME)
     moved = [desired("m000", ALLOW, tags={"team": "new"}), *SOME[1:]]
@@ -125,6 +123,7 @@ def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
     assert warm.plan(moved)[1]["DescribeMesh"] == 0
 
 
+@pytest.mark.measured
 def test_without_an_index_some_are_read_anew_in_each_cycle(warm: Warm) -> None:
     few = WANTS[:5]
     warm.cycle(few)
@@ -228,6 +227,7 @@ def test_a_share_is_described_in_each_cycle_until_all_are(restarted: Warm) -> No
     assert (made, sum(made)) == ([1, 2, 2], 5)
 
 
+@pytest.mark.measured
 def test_a_copy_of_our_tags_is_believed_until_it_is_described(
     warm: Warm, endpoint: LocalEndpoint
 ) -> None:
@@ -288,7 +288,6 @@ def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -
     assert change.key == moved
 
 
-@pytest.mark.unmeasured
 def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
     warm.cycle()
     warm.plan()
@@ -308,7 +307,6 @@ def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> Non
         assert made["GetResources"] <= 2
 
 
-@pytest.mark.unmeasured
 def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm) -> None:
     few = [desired(f"m{number:03}", DROP) for number in range(40)]
     warm.calls.tagged = lambda *_: None  # type: ignore[method-assign]  # as a target without one
@@ -321,7 +319,6 @@ def test_without_an_index_tags_that_moved_hold_an_update_up_only_once(warm: Warm
     warm.cycle(few)
 
 
-@pytest.mark.unmeasured
 def test_an_orphan_whose_delete_failed_is_seen_in_the_next_cycle(warm: Warm) -> None:
     warm.cycle(SOME)
     warm.plan(SOME)

@@ -20,7 +20,7 @@ from web.samples import COMMIT, HOSTILE, StillDaemon, calm, served, status
 from reconciler.core.resources import Key
 from reconciler.core.source_revision import SourceRevision
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -83,7 +83,7 @@ def seen(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     return look
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("flags", [(), (DARK,)], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_everything_is_shown_at_every_width(
@@ -193,7 +193,7 @@ def test_a_thousand_meshes_are_shown(seen: Callable[..., dict[str, Any]]) -> Non
     assert facts["all"] == 1_000
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("name", "size", "flags"),
     [

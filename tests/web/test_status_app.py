@@ -90,6 +90,7 @@ def test_e14_every_answer_keeps_scripts_frames_and_other_origins_out(path: str) 
     assert not [name for name in headers if name.startswith("access-control")]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("host", "code"),
     [

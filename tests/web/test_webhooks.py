@@ -86,6 +86,7 @@ def test_a_delivery_with_the_secret_lets_the_daemon_look_and_does_not_wait_for_i
     assert not daemon.waits.is_set()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("secret", "path", "headers", "body"),
     [

@@ -169,6 +169,7 @@ def test_a_mention_is_in_the_same_mesh_and_of_the_same_account() -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_no_order_leaves_anything_held_by_what_goes_later() -> None:
     circles = 0
     for seed in range(GRAPHS):

@@ -131,6 +131,7 @@ def test_they_are_put_shown_and_deleted(client: "Client") -> None:
     assert client.send("PUT", FAULTS, b"{").refusal == (400, "BadRequestException")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("fault", "refusal"),
     [

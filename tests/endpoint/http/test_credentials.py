@@ -20,6 +20,7 @@ def path(tmp_path: Path) -> Path:
     return write_keys(tmp_path / "credentials.toml")
 
 
+@pytest.mark.unmeasured
 def test_each_table_is_a_key(path: Path) -> None:
     keys = open_credentials(path).current()
     assert (keys[WRITER].account, keys[WRITER].secret) == (ACCOUNT, SECRET)

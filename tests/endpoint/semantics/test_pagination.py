@@ -43,6 +43,7 @@ def test_a_full_last_page_is_the_last(client: "Client") -> None:
     assert "nextToken" not in client.send("GET", f"{MESHES}?limit=2&nextToken=").body
 
 
+@pytest.mark.unmeasured
 def test_a_page_holds_a_hundred_unless_asked_otherwise(client: "Client") -> None:
     for number in range(101):
         client.create(f"m{number:03}")

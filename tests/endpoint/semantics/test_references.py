@@ -60,6 +60,7 @@ def test_backends_are_not_checked(built: "Client") -> None:
     assert do(built, "update", "VirtualNode", spec={**NODE, "backends": itself}).status == 200
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("kind", "says"),
     [

@@ -7,6 +7,8 @@ import pytest
 
 from reconciler.endpoint import Behavior, LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 if TYPE_CHECKING:
     from endpoint.conftest import Client, Clock
 

@@ -280,6 +280,7 @@ def test_a_database_without_the_tables_is_no_reason_to_try_again(
         assert not caught.value.busy
 
 
+@pytest.mark.unmeasured
 def test_a_server_that_goes_away_is_found_again_and_has_lost_nothing() -> None:
     # With this setting, the server acknowledges commits that are not on disk, unless it is asked.
     with (

@@ -120,6 +120,7 @@ def test_a_write_that_nobody_waits_for_any_more_is_not_begun(store: Store) -> No
     assert names(store) == ["other"]
 
 
+@pytest.mark.unmeasured
 def test_writes_of_many_threads_are_one_after_the_other(store: Store) -> None:
     def add(tables: Tables) -> int:
         found = tables.find(MESHES, "sum")

@@ -10,6 +10,8 @@ from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
 from envoy.meshes import Specs, dns, listening
 
+pytestmark = pytest.mark.unmeasured
+
 # The families of the addresses of a host, and the one that each preference leads to.
 FOUND = {
     "": {"both": "IPv6", "IPv4": "IPv4", "IPv6": "IPv6"},

@@ -16,6 +16,8 @@ from envoy.live.specs import http, node, once, retrying, route
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TlsApplication
 from envoy.meshes import Specs, listening
 
+pytestmark = pytest.mark.unmeasured
+
 OUTSIDE = "10.77.0.71"
 SERVICE = Service("A service", {"x": http("a")}, [(Request(), {"status": 200, "node": "a"})])
 

@@ -10,6 +10,8 @@ from envoy.live.network import EDGE, PLAIN, Network, live_mesh
 from envoy.live.specs import http, node
 from envoy.meshes import Specs, gateway_route_spec, listening, to_node
 
+pytestmark = pytest.mark.unmeasured
+
 ADDRESS = "10.77.0.12"
 NONE = {"status": 404}
 

@@ -19,6 +19,8 @@ from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication
 from envoy.meshes import Specs, backend, listening, to_router
 
+pytestmark = pytest.mark.unmeasured
+
 CHANGES = amount("nodes replaced under load", test=2, full=40)
 UNORDERED = amount("nodes replaced under load without an order", test=1, full=12)
 PORT = 8080

@@ -17,6 +17,8 @@ from envoy.live.specs import node, retrying, route, timeout
 from envoy.live.upstreams import Relay
 from envoy.meshes import Specs
 
+pytestmark = pytest.mark.unmeasured
+
 GRPC_SERVICES = [
     Service(
         "A service of gRPC",

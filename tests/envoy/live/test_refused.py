@@ -22,6 +22,8 @@ from envoy.live.specs import http, node
 from envoy.live.upstreams import HttpApplication, Recorder
 from envoy.meshes import Specs, listening
 
+pytestmark = pytest.mark.unmeasured
+
 ACM_PORT = 443
 SERVER_ADDRESS, BARE_ADDRESS = "10.77.0.11", "10.77.0.60"
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1"

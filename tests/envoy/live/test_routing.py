@@ -8,6 +8,8 @@ from envoy.live.network import CLIENT, Network, live_mesh
 from envoy.live.specs import http
 from envoy.meshes import Specs, to_node
 
+pytestmark = pytest.mark.unmeasured
+
 A, B, NONE = {"status": 200, "node": "a"}, {"status": 200, "node": "b"}, {"status": 404}
 
 

@@ -13,6 +13,8 @@ from envoy.live.specs import http, route
 from envoy.live.upstreams import GrpcApplication, HttpApplication, TcpApplication
 from envoy.meshes import Specs, listening
 
+pytestmark = pytest.mark.unmeasured
+
 ADDRESS = "10.77.0.11"
 SERVED, FAILED = {"status": 200, "node": "server"}, {"status": 503}
 STRICT, PERMISSIVE, DISABLED, NONE, MUTUAL, MUTUAL_NAMES, GRPC, ACM, BAD_CA = (

@@ -13,6 +13,8 @@ from envoy.live.network import CLIENT, LiveMesh, Network, live_mesh
 from envoy.live.specs import http, node, once, retrying, timeout
 from envoy.meshes import Specs, to_node
 
+pytestmark = pytest.mark.unmeasured
+
 
 def answered(status: int, attempts: int) -> dict[str, int]:
     return {"status": status, "attempts": attempts}

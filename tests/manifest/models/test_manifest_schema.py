@@ -67,6 +67,7 @@ def test_what_it_says_of_a_field(field: str, words: dict[str, Any]) -> None:
     assert words.items() <= at(field).items()
 
 
+@pytest.mark.unmeasured
 def test_the_verb_prints_it_without_a_target(cli: Cli) -> None:
     result = cli("schema")
     assert (result.code, result.err) == (0, "")

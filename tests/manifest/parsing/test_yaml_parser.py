@@ -36,6 +36,7 @@ def test_i24_an_unquoted_scalar_where_text_is_meant_is_its_source_text(name: str
     assert (desired.key.name, desired.tags) == (name, {name: name})
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("value", ["null", "~", "Null", "NULL", ""])
 @pytest.mark.parametrize(
     ("template", "path"),
