@@ -199,11 +199,23 @@ def pytest_sessionstart() -> None:
         measuring.start()
 
 
-def pytest_collection_finish() -> None:
-    """Import all modules while they are measured, not in the first test that uses one."""
-    if Coverage.current() is not None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests; one worker measures it, because all collect the same."""
+    measuring = Coverage.current()
+    if measuring is None:
+        return (yield)
+    stopped = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
+    if stopped:
+        measuring.stop()
+    try:
+        return (yield)
+    finally:
+        # While they are measured, not in the first test that uses one.
         for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
             importlib.import_module(module.name)
+        if stopped:
+            measuring.start()
 
 
 @pytest.hookimpl(wrapper=True)

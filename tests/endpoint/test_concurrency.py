@@ -19,7 +19,7 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = pytest.mark.slow
 
 THREADS = 8
-CREATES = amount("colliding creates of each of eight clients", test=60, full=1_000)
+CREATES = amount("colliding creates of each of eight clients", test=150, full=1_000)
 JSON = {"Content-Type": "application/json"}
 
 
