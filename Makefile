@@ -19,8 +19,8 @@ run: $(VENV)/.runtime  ## plan, apply and plan manifests/ on the local target
 	$(BIN)/reconciler apply manifests --target local --auto-approve
 	$(BIN)/reconciler plan manifests --target local
 
-quick: format lint types contracts  ## all static checks, and the tests that start no process and use no server
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not process and not client and not browser"
+quick: format lint types contracts  ## all static checks, and a few cases of the tests that start no process and use no server
+	RECONCILER_FEW_CASES=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not process and not client and not browser"
 
 test: format lint types contracts tests  ## all checks, as CI runs them
 

@@ -18,10 +18,11 @@ def amount(what: str, *, test: int, full: int) -> int:
     return full if FULL else test
 
 
-# `make versions` sets it: another Python shows itself in a few cases of each test.
-ONE_MORE_PYTHON = os.environ.get("RECONCILER_ONE_MORE_PYTHON") == "1"
-CASES_OF_A_PYTHON = 3
-PROCESSES_OF_A_PYTHON = 24
+# `make quick` and `make versions` set it: most mistakes, and another Python, show themselves in a
+# few cases of each test.
+FEW_CASES = os.environ.get("RECONCILER_FEW_CASES") == "1"
+CASES = 3
+PROCESSES = 24
 
 # Each of them runs on SQLite too.
 ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test=16, full=1000)
@@ -30,14 +31,14 @@ ON_POSTGRESQL = amount("tests of the endpoint that also run on PostgreSQL", test
 def left_out(items: Collection[pytest.Item]) -> set[pytest.Item]:
     """Return the cases that this run leaves out.
 
-    They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL; on one more
-    Python, also most cases of each test, and most tests that start processes.
+    They are cases of tests marked with ``sample(cases)``, and tests on PostgreSQL; where few cases
+    are wanted, also most cases of each test, and most tests that start processes.
     """
     on_postgresql = [item for item in items if _is_on_postgresql(item)]
     left = _surplus_cases(items) | _surplus(on_postgresql, ON_POSTGRESQL, "postgresql")
-    if ONE_MORE_PYTHON:
+    if FEW_CASES:
         starting = [it for it in items if it not in left and it.get_closest_marker("process")]
-        left |= _surplus(starting, PROCESSES_OF_A_PYTHON, "process")
+        left |= _surplus(starting, PROCESSES, "process")
     return left
 
 
@@ -56,11 +57,11 @@ def _is_on_postgresql(item: pytest.Item) -> bool:
 def _surplus_cases(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     tests: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if not FULL and (ONE_MORE_PYTHON or item.get_closest_marker("sample")):
+        if not FULL and (FEW_CASES or item.get_closest_marker("sample")):
             tests[item.nodeid.partition("[")[0]].append(item)
     left: set[pytest.Item] = set()
     for name, cases in tests.items():
         marker = cases[0].get_closest_marker("sample")
-        (kept,) = marker.args if marker else (CASES_OF_A_PYTHON,)
+        (kept,) = marker.args if marker else (CASES,)
         left |= _surplus(cases, kept, name)
     return left
