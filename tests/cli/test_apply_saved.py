@@ -98,6 +98,9 @@ def test_a_saved_plan_as_a_path_names_the_option(
         "reconciler: p.json is a saved plan: run apply --plan p.json\n",
     )
     assert writes(endpoint) == {}
+    # Neither a directory nor a missing file is one.
+    assert there("apply", "manifests", "--auto-approve").code == 0
+    assert "does not exist" in there("apply", "nowhere", "--auto-approve").err
 
 
 def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
