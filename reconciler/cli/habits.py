@@ -128,6 +128,9 @@ def describe_unknown_option(command: str, flag: str, arguments: Sequence[str]) -
     long = f"-{given}" if given[:2] != "--" else given
     named = [option for option in OPTIONS if f"--{option.name}" == long]
     others = [name for name in COMMANDS if any(option.offered_by(name) for option in named)]
+    if given != long and long not in offered and long not in OPTION_HABITS:
+        # A value, such as a password, may follow the letter.
+        given = flag
     if long in offered:
         hint = f": use {long}"
     elif habit := OPTION_HABITS.get(given, OPTION_HABITS.get(long)):

@@ -17,7 +17,10 @@ from daemons import ended, told_of
 from manifest_text import mesh_yaml
 from servers import Answer, scripted
 
+from reconciler.cli.command_table import COMMANDS
+from reconciler.cli.habits import COMMAND_HABITS, OPTION_HABITS
 from reconciler.endpoint import LocalEndpoint
+from reconciler.settings.options import ALL_COMMANDS, OPTIONS
 
 pytestmark = pytest.mark.measured
 
@@ -197,6 +200,11 @@ SETTINGS = {
             "reconciler apply --help)"
         ),
     ),
+    "a short option with a value": (
+        ["plan", "-phunter2"],
+        "",
+        "plan has no option -p (see reconciler plan --help)",
+    ),
     "a long option of another tool": (
         ["apply", "--dry-run"],
         "",
@@ -248,6 +256,12 @@ SETTINGS = {
         ),
     ),
 }
+
+
+def test_habits_are_of_other_tools_alone() -> None:
+    assert COMMAND_HABITS.keys().isdisjoint(COMMANDS)
+    of_all = {f"--{option.name}" for option in OPTIONS if option.commands == ALL_COMMANDS}
+    assert OPTION_HABITS.keys().isdisjoint(of_all)
 
 
 @pytest.mark.parametrize(("arguments", "settings", "message"), SETTINGS.values(), ids=SETTINGS)
