@@ -11,8 +11,9 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.resources import Desired, LiveResource
 from reconciler.manifest.loading import load_manifests
+from reconciler.render.graph.build import planned_graph, resource_graph
 from reconciler.render.graph.formats import GRAPH_FORMATS
-from reconciler.render.graph.model import Graph, planned_graph, resource_graph
+from reconciler.render.graph.model import Graph
 from reconciler.render.terminal import Layout
 
 TOPOLOGIES = ROOT / "tests" / "journeys" / "topologies"

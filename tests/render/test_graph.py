@@ -17,10 +17,11 @@ from sample_graphs import GOLDENS, NAMES, PICTURE, SUFFIXES, examples_graph, ren
 from update_goldens import GRAPHS
 
 from reconciler import limits
-from reconciler.core.resources import Key, Spec
+from reconciler.core.resources import Desired, Key, Spec
 from reconciler.render import markdown
+from reconciler.render.graph.build import planned_graph, resource_graph
 from reconciler.render.graph.mermaid import render_mermaid
-from reconciler.render.graph.model import Graph, State, planned_graph, resource_graph, walk
+from reconciler.render.graph.model import Graph, State, walk
 from reconciler.render.graph.text_tree import render_tree
 from reconciler.render.terminal import Layout
 
@@ -94,7 +95,7 @@ def changes_of_everything() -> Graph:
         present("route/m/r/later", route("old")),
     )
     made = plan(*resources, guards=SYNC)
-    return planned_graph(made, [it for it in resources if hasattr(it, "origin")])
+    return planned_graph(made, [it for it in resources if isinstance(it, Desired)])
 
 
 MARKED = """\

@@ -20,8 +20,8 @@ from render.test_graph import changes_of_everything, hostile_graph, shop
 from sample_graphs import GOLDENS, examples_graph, rendered
 from web.test_page import BROWSERS, DARK, SCREENSHOTS
 
+from reconciler.render.graph.build import resource_graph
 from reconciler.render.graph.mermaid import render_mermaid
-from reconciler.render.graph.model import resource_graph
 
 VERSION = "11.12.0"
 SHA512 = "ZudVx73BwrMJfCFmSSJT84y6u5brEoV8DOItdHomNLz32uBjNrelm7mg95X7g+C6UoQH/W6mBLGDEDv73JdxBg=="
@@ -101,7 +101,7 @@ def test_mermaid_draws_every_topology(draw: Draw) -> None:
     for name, text in texts.items():
         assert "error" not in found[name], found[name]
         assert found[name]["edges"] == len(re.findall(r"^  n\d+ -", text, re.MULTILINE)), name
-    assert "~ route v\n/*" in found["everything"]["labels"]
+    assert "~ virtual-node old\nhttp:80" in found["everything"]["labels"]
 
 
 @pytest.mark.browser

@@ -26,7 +26,8 @@ from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports, markdown, text
-from reconciler.render.graph.model import Graph, planned_graph
+from reconciler.render.graph.build import planned_graph
+from reconciler.render.graph.model import Graph
 from reconciler.source.git_history import files_at
 from reconciler.source.git_url import is_git
 from reconciler.wiring.forges import open_forge

@@ -10,8 +10,9 @@ from reconciler.cli.run_context import open_run, require_valid, resolve_target
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, LiveResource
+from reconciler.render.graph.build import planned_graph, resource_graph
 from reconciler.render.graph.formats import GRAPH_FORMATS
-from reconciler.render.graph.model import Graph, planned_graph, resource_graph
+from reconciler.render.graph.model import Graph
 from reconciler.render.text import headline, target_line
 from reconciler.wiring.targets import open_target
 

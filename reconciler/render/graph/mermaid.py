@@ -26,7 +26,7 @@ _ENCODED = re.compile(r"(?<![A-Za-z0-9])[-._]|[-._](?![A-Za-z0-9])|[^-._A-Za-z0-
 # Mermaid decodes the numbers before it looks for emphasis, formulas ($$) and icons (:fa-), and has
 # no escape for them. Spaces as thin as a hair are no emphasis; a word joiner is not seen at all.
 _HAIR, _JOINER = "\u200a", "\u2060"
-_SEPARATORS = {"*": (_HAIR, _HAIR), "_": (_HAIR, _HAIR), "$": ("", _JOINER), ":": ("", _JOINER)}
+_SEPARATORS = {"*": (_HAIR, _HAIR), "_": (_HAIR, _HAIR), "$": ("", _JOINER)}
 # The size of a part is estimated from that of the whole; this makes another try unlikely.
 _MARGIN = 0.95
 
@@ -102,4 +102,6 @@ def _encoded(text: str) -> str:
 
 def _encode(found: re.Match[str]) -> str:
     before, after = _SEPARATORS.get(found[0], ("", ""))
+    if found[0] == ":" and found.string.startswith("fa-", found.end()):
+        after = _JOINER
     return "".join(f"#{ord(character)};" for character in f"{before}{found[0]}{after}")

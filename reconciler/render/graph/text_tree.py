@@ -43,7 +43,7 @@ def render_tree(graph: Graph, layout: Layout) -> str:
 
 
 def _lines(graph: Graph) -> Iterator[list[Span]]:
-    shown = set()
+    shown: set[Key] = set()
     for step in walk(graph):
         mesh = mesh_of(step.node.key)
         if mesh not in shown:
