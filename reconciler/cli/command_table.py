@@ -133,11 +133,11 @@ those of diff -u. Differences do not change the exit code.""",
     ),
     "graph": CommandHelp(
         "Inspect",
-        "Draw the meshes, and what a plan changes in them.",
+        "Draw the meshes as a graph, also with the changes of a plan.",
         ("graph manifests", "graph manifests --target staging --planned --format mermaid"),
         (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
         f"""The manifests are drawn without contact to a target; with --live, the resources of the
-target; with --planned, what a plan makes of them, with its changes marked.
+target; with --planned, the desired state with the changes of a plan marked.
 
 {_PATH} The options of guards are those of the plan. --only and --except limit the plan; otherwise,
 they select the resources that are drawn, with their neighbors.""",

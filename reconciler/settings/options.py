@@ -505,7 +505,7 @@ OPTIONS = (
     Option(
         "planned",
         OptionGroup.OUTPUT,
-        "Mark what a plan would create, update, adopt, delete or withhold.",
+        "Mark the resources that a plan would create, update, adopt, delete or withhold.",
         type=OptionType.FLAG,
         command="graph",
         configurable=False,

@@ -117,7 +117,6 @@ def test_no_name_is_anything_but_text(draw: Draw) -> None:
         assert {*found[name]["tags"]} <= plain, name
         shown = name if name.isprintable() else name.encode("unicode_escape").decode()
         labels = [_visible(label) for label in found[name]["labels"]]
-        assert _visible(f"virtual-node {shown}") in labels, labels
         assert _visible(f"virtual-service {shown} one") in labels, labels
 
 

@@ -1,4 +1,4 @@
-"""The graph command: draws meshes, and what a plan changes in them."""
+"""The graph command: draws meshes, also with the changes of a plan."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from reconciler.wiring.targets import open_target
 
 
 def run(invocation: Invocation) -> int:
-    """Draw the desired resources, those of the target, or what a plan makes of them."""
+    """Draw the desired resources, the live ones, or the result of a plan."""
     if invocation["live"] and invocation["planned"]:
         raise UsageError("pass either --live or --planned")
     if invocation["live"] and invocation.paths:

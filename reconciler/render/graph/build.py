@@ -30,7 +30,7 @@ def resource_graph(
 
 
 def planned_graph(plan: Plan, desired: Iterable[Desired]) -> Graph:
-    """Return the graph after ``plan``, with what it changes and removes marked.
+    """Return the graph after ``plan``, with its changes and deletes marked.
 
     A withheld resource is shown as it stays; one that would be created, as its manifest has it.
     """

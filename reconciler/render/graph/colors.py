@@ -1,4 +1,4 @@
-"""Colors of the states in pictures. A mark and, for what is removed, dashes say the same."""
+"""Colors of the states in pictures. A mark shows the same, and so do dashes for a delete."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -34,7 +34,7 @@ _MARGIN = 0.95
 def render_mermaid(graph: Graph, max_characters: int = limits.MAX_MERMAID_CHARACTERS) -> str:
     """Return the graph as a flowchart that the forges draw.
 
-    A graph that is too large for them is cut: what a plan changes is kept first, and a note says
+    A graph that is too large for them is cut: the changes of a plan are kept first, and a note says
     how many resources are missing.
     """
     number = _most_nodes(graph)

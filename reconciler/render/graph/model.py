@@ -1,4 +1,4 @@
-"""The graph of the resources of some meshes, with marks on what a plan changes in it."""
+"""The graph of the resources of some meshes, with the changes of a plan marked."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -192,7 +192,7 @@ class Step:
 
 
 def walk(graph: Graph) -> Iterator[Step]:
-    """Yield all nodes in the order of requests: from gateways to nodes, then what is left.
+    """Yield all nodes in the order of requests: from gateways to nodes, then the others.
 
     Calls are not followed, so a path is as long as there are kinds and has no cycle.
     """
