@@ -21,6 +21,7 @@ from fake_forges import (
     PlayedGitLab,
 )
 from manifest_text import mesh_yaml
+from manual import ROOT
 from repository import commit_all, git
 from servers import Answer, Scripted, recording, scripted
 
@@ -174,6 +175,29 @@ def test_from_a_request_to_the_merge_and_a_hand_edit(
     assert "~ mesh/a  unknown" in result.out
     assert forge.outputs()["exit_code"] == "2"
     assert len(forge.bodies) == 1
+
+
+@pytest.mark.unmeasured
+def test_the_comment_has_the_graph_of_the_change(
+    job: Job, write: Write, here: Path, forge: Played
+) -> None:
+    for file in (ROOT / "manifests" / "shop").glob("*.yaml"):
+        # A canary is a secret in these tests.
+        write(f"manifests/{file.name}", file.read_text("utf-8").replace("canary", "split"))
+    base = commit_all(here)
+    assert job("push").code == 0
+    git(here, "switch", "--quiet", "--create", "change")
+    checkout = (here / "manifests/checkout.yaml").read_text("utf-8")
+    write("manifests/checkout.yaml", checkout.replace("weight: 90", "weight: 30"))
+    commit_all(here)
+    assert job("request", base=base).code == 0
+    (comment,) = forge.bodies
+    graph = comment.partition("```mermaid\n")[2].partition("```")[0]
+    assert graph.startswith("flowchart LR\n")
+    assert '"#126; route split<br/>' in graph
+    assert '|"#126; 90 #37; #45;#62; 75 #37;"|' in graph
+    # The neighbors are the router and the two nodes.
+    assert len(re.findall(r"^    n\d+\W", graph, re.MULTILINE)) == 4
 
 
 @pytest.mark.unmeasured

@@ -23,8 +23,8 @@ def _lines(graph: Graph) -> Iterator[str]:
     ids = {key: f"n{number}" for number, key in enumerate(graph.nodes)}
     yield "digraph meshes {"
     yield f"  rankdir=LR labeljust=l label={_quoted(legend(graph))}"
-    yield '  node [fontname="sans-serif" fontsize=10]'
-    yield '  edge [fontname="sans-serif" fontsize=9]'
+    yield '  node [fontname="Helvetica" fontsize=10]'
+    yield '  edge [fontname="Helvetica" fontsize=9]'
     for number, (mesh, state) in enumerate(graph.meshes.items()):
         yield f"  subgraph cluster_{number} {{"
         yield f"    label={_quoted(mesh_title(mesh, state))}{_style(state)}"
