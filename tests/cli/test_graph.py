@@ -76,6 +76,24 @@ def test_a_resource_that_cannot_be_read_is_shown_and_is_no_success(
     assert result.code == 1
     assert states["virtual-node/shop/checkout-v2"] == "unreadable"
     assert states["virtual-node/shop/checkout-v1"] == "unchanged"
+    assert result.err.startswith(
+        "reconciler: virtual-node/shop/checkout-v2: it could not be read: "
+    )
+    result = say("graph", "--planned", "--refresh", "--color", "never")
+    assert result.code == 1
+    assert "? virtual-node checkout-v2  http:8080  (could not be read)" in result.out
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_list_that_cannot_be_read_is_one_line_and_no_success(
+    say: Say, endpoint: LocalEndpoint
+) -> None:
+    faults = {"faults": [{"operation": "ListVirtualNodes", "fault": "error", "status": 403}]}
+    put = urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=faults)
+    assert put.status == 200, put.data
+    result = say("graph", "--planned")
+    assert result.code == 1
+    assert "virtual-node/shop/*: they could not be listed" in result.err
 
 
 def test_planned_marks_what_apply_would_change(applied: Write, say: Say) -> None:

@@ -13,7 +13,7 @@ from growth import seconds
 from hypothesis import given
 from hypothesis import strategies as st
 from render.test_hostile_text import TEXT
-from sample_graphs import GOLDENS, NAMES, PICTURE, SUFFIXES, examples_graph, rendered
+from sample_graphs import GOLDENS, GUARDS, NAMES, PICTURE, SUFFIXES, examples_graph, rendered
 from update_goldens import GRAPHS
 
 from reconciler import limits
@@ -162,6 +162,21 @@ def test_a_withheld_resource_is_shown_as_it_stays() -> None:
     assert graph.meshes == {key("mesh", "m"): State.WITHHELD}
 
 
+def test_a_deleted_node_is_shown_with_the_calls_that_it_loses() -> None:
+    # Each node has the service of the other as a backend, so one is updated before its delete.
+    live = (
+        present("virtual-node/m/a", calls("b")),
+        present("virtual-node/m/b", calls("a")),
+        present("virtual-service/m/a", provided_by("virtualNode", "a")),
+        present("virtual-service/m/b", provided_by("virtualNode", "b")),
+    )
+    made = plan(desired("m"), present("m"), *live, guards=GUARDS)
+    assert len(made.changes) == 4
+    text = tree(planned_graph(made, [desired("m")]))
+    assert "- provider  virtual-node a  calls - b" in text
+    assert "- provider  virtual-node b  calls - a" in text
+
+
 def test_what_could_not_be_read_is_no_empty_resource() -> None:
     unread = key("route", "m", "r", "x")
     graph = resource_graph(
@@ -182,6 +197,35 @@ def test_routes_are_in_the_order_in_which_they_are_tried() -> None:
     lines = tree(resource_graph(specs)).splitlines()
     found = [line.partition("route ")[2] for line in lines if "route " in line]
     assert found == ["c  /c* (priority 10)", "b  /b* (priority 20)", "a  /a*"]
+
+
+def test_every_mesh_has_its_part_even_without_resources() -> None:
+    specs: Specs = {
+        key("mesh", "b"): {},
+        key("mesh", "a"): {},
+        key("virtual-node", "b", "n"): None,
+        key("virtual-node", "c", "n"): listening(80),
+    }
+    graph = resource_graph(specs)
+    assert tree(graph) == (
+        "mesh/b\n  virtual-node n\n\nmesh/c\n  virtual-node n  http:80\n\nmesh/a\n\n"
+        "2 resources in 3 meshes, 0 edges\n"
+    )
+    assert rendered(graph, "svg").count('class="band ') == 3
+    assert rendered(graph, "dot").count("subgraph") == 3
+    assert rendered(resource_graph({}), "svg").startswith("<svg ")
+    assert tree(resource_graph({})) == "0 resources in 0 meshes, 0 edges\n"
+
+
+def test_a_route_without_its_router_has_no_match() -> None:
+    graph = resource_graph(shop(1)).without(lambda it: it.kind == "virtual-router")
+    assert "  route all\n" in tree(graph)
+    assert "virtual-router" not in tree(graph)
+
+
+def test_what_mermaid_takes_for_an_icon_or_emphasis_is_separated() -> None:
+    text = render_mermaid(resource_graph({key("virtual-node", "m", "*fa:fa-ban"): None}))
+    assert "virtual-node #8202;#42;#8202;fa#58;#8288;fa-ban" in text
 
 
 def test_each_service_is_expanded_once() -> None:

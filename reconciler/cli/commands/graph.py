@@ -5,11 +5,11 @@ from dataclasses import replace
 from reconciler.cli import live_resources
 from reconciler.cli.command import Invocation
 from reconciler.cli.commands.validate import read_source
-from reconciler.cli.output import layout, print_complete_result
+from reconciler.cli.output import layout, print_complete_result, print_error
 from reconciler.cli.run_context import open_run, require_valid, resolve_target
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Desired, LiveResource
+from reconciler.core.resources import Desired, LiveResource, Unreadable
 from reconciler.render.graph.build import planned_graph, resource_graph
 from reconciler.render.graph.formats import GRAPH_FORMATS
 from reconciler.render.graph.model import Graph
@@ -46,8 +46,10 @@ def _live(invocation: Invocation) -> tuple[Graph, ExitCode]:
         found = live_resources.read_live(target, (), config.owner, workers=workers, color=color)
         heading = target_line(target.id)
     specs = {it.key: it.spec for it in found if isinstance(it, LiveResource)}
-    unreadable = [it.key for it in found if it.key not in specs]
-    graph = resource_graph(specs, unreadable, absent_text="does not exist")
+    unreadable = [it for it in found if isinstance(it, Unreadable)]
+    for resource in unreadable:
+        print_error(f"{resource.key}: {resource.message}")
+    graph = resource_graph(specs, [it.key for it in unreadable], absent_text="does not exist")
     return replace(graph, heading=heading), ExitCode.ERROR if unreadable else ExitCode.OK
 
 
@@ -57,6 +59,8 @@ def _planned(invocation: Invocation) -> tuple[Graph, ExitCode]:
         desired: tuple[Desired, ...] = require_valid(loaded, color=invocation["color"])
         plan = context.propose(desired, revision=loaded.revision)
         context.require_patterns_to_match(plan.keys, desired, plan.unlisted)
+    for unlisted in plan.unlisted:
+        print_error(f"{unlisted}: {unlisted.message}")
     code = ExitCode.OK if plan.is_complete else ExitCode.ERROR
     return replace(planned_graph(plan, desired), heading=headline(plan)), code
 

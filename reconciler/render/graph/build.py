@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from reconciler.core.changes import Change, Create, Delete, detached_routes, operation_name
+from reconciler.core.changes import (
+    Change,
+    Create,
+    Delete,
+    ReasonCode,
+    detached_routes,
+    operation_name,
+    unlinked,
+)
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Desired, Json, Key, Spec
@@ -38,7 +46,8 @@ def planned_graph(plan: Plan, desired: Iterable[Desired]) -> Graph:
     before = dict(after)
     states: dict[Key, State] = {}
     for withheld in plan.withheld:
-        states[withheld.key] = State.WITHHELD
+        is_unread = withheld.reason_code is ReasonCode.UNREADABLE
+        states[withheld.key] = State.UNREADABLE if is_unread else State.WITHHELD
         if withheld.change and not isinstance(withheld.change, Create):
             stays = _spec(withheld.change.difference.before)
             before[withheld.key] = after[withheld.key] = stays
@@ -50,6 +59,9 @@ def planned_graph(plan: Plan, desired: Iterable[Desired]) -> Graph:
                 states[route.attach.key] = State.UPDATE
             before[route.attach.key] = route.detach.before.spec
             after[route.attach.key] = route.attach.spec
+    # A node that drops its references first is deleted later without them.
+    links = [link for change in plan.changes for link in unlinked(change)]
+    before |= {link.before.key: link.before.spec for link in links}
     return compare(before, after, states)
 
 

@@ -38,7 +38,8 @@ def render_tree(graph: Graph, layout: Layout) -> str:
     lines = [layout.write(wrap_words(escaped(graph.heading))), ""] if graph.heading else []
     lines += [layout.write(parts) for parts in _lines(graph)]
     foot = [*filter(None, (legend(graph), hidden_text(graph))), counts(graph)]
-    lines += ["", *(layout.write(wrap_words(line, Style.DIM)) for line in foot)]
+    lines += [""] if lines else []
+    lines += [layout.write(wrap_words(line, Style.DIM)) for line in foot]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -47,17 +48,18 @@ def _lines(graph: Graph) -> Iterator[list[Span]]:
     for step in walk(graph):
         mesh = mesh_of(step.node.key)
         if mesh not in shown:
-            if shown:
-                yield [Span("")]
+            yield from _mesh(mesh, graph.meshes[mesh], is_first=not shown)
             shown.add(mesh)
-            yield _mesh(mesh, graph.meshes[mesh])
         yield _line(graph, step)
     for mesh in (mesh for mesh in graph.meshes if mesh not in shown):
-        yield _mesh(mesh, graph.meshes[mesh])
+        yield from _mesh(mesh, graph.meshes[mesh], is_first=not shown)
+        shown.add(mesh)
 
 
-def _mesh(mesh: Key, state: State) -> list[Span]:
-    return [Span(mesh_title(mesh, state), (*STYLES[state], Style.BOLD), "")]
+def _mesh(mesh: Key, state: State, *, is_first: bool) -> Iterator[list[Span]]:
+    if not is_first:
+        yield []
+    yield [Span(mesh_title(mesh, state), (*STYLES[state], Style.BOLD), "")]
 
 
 def _line(graph: Graph, step: Step) -> list[Span]:
