@@ -1,5 +1,6 @@
 """The command line as users meet it, in a directory of its own and an environment without AWS."""
 
+import functools
 import gc
 import importlib
 import logging
@@ -50,12 +51,18 @@ MEASURING = ("measured", "unmeasured", "slow")
 started: list[str] = []
 
 
-def _record_start(event: str, arguments: tuple[object, ...]) -> None:
-    if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
-        started.append(f"{event} {arguments[:1]}")
+def _recorded(start: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(start)
+    def record(*arguments: Any, **options: Any) -> Any:
+        started.append(f"{start.__qualname__} {arguments[1:2]}")
+        return start(*arguments, **options)
+
+    return record
 
 
-sys.addaudithook(_record_start)
+# Not by an audit hook: with one, Python 3.11 may refuse to trace a thread that starts meanwhile.
+for _owner, _name in ((subprocess.Popen, "__init__"), (os, "fork"), (os, "posix_spawn")):
+    setattr(_owner, _name, _recorded(getattr(_owner, _name)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 120.0
 
 
 def eventually(holds: Callable[[], bool]) -> None:

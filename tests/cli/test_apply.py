@@ -25,7 +25,7 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = [pytest.mark.process, pytest.mark.measured]
 
 Write = Callable[[str, str], Path]
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 120.0
 MESHES = amount("meshes applied with a delay behind a progress bar", test=50, full=500)
 
 

@@ -11,8 +11,6 @@ from reconciler.cli.command_table import COMMANDS, EXAMPLES, GROUPS
 from reconciler.core.exit_codes import ExitCode
 from reconciler.settings.options import OPTIONS, OptionGroup
 
-pytestmark = pytest.mark.unmeasured
-
 
 @pytest.fixture(autouse=True)
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +78,5 @@ def test_every_example_is_valid_usage(
     assert cli(*words).code == 0
 
 
-@pytest.mark.measured
 def test_every_exit_code_belongs_to_a_command() -> None:
     assert {code for command in COMMANDS.values() for code in command.exit_codes} == set(ExitCode)

@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-MAX_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 120
 # What a connection says of itself and not of the request.
 OWN_HEADERS = ("host", "connection", "content-length", "transfer-encoding")
 
