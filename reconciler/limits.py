@@ -193,6 +193,13 @@ MAX_LOG_CHARACTERS = 1 << 16
 # Keys that a sentence lists before it only counts the others.
 MAX_KEYS_LISTED = 5
 MAX_REFERRERS_LISTED = 50
+# Classes of requests that a plan compares for one router or gateway: about half a second for 50
+# routes. Without headers, 50 routes with a path each, and each method, make 500.
+MAX_REQUEST_CLASSES = 2_000
+# Effects on traffic that a plan lists for one change before it only counts the others.
+MAX_EFFECTS_LISTED = 10
+# Routes of one router or gateway that are compared with each other; the quota is 50.
+MAX_ROUTES_COMPARED = 100
 # The longest key has about 800 characters; fnmatch takes quadratic time for some patterns.
 MAX_PATTERN_CHARACTERS = 1_024
 

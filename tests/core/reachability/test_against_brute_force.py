@@ -1,0 +1,202 @@
+"""The model answers as a tiny interpreter that tries requests, and so do differences of meshes."""
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import amounts
+import pytest
+from builders import key
+from core.reachability import brute_force as brute
+from core.reachability.random_routes import edited, random_mesh
+
+from reconciler.core.reachability.effects import compare_tables, effects
+from reconciler.core.reachability.model import Answer, Reachability, Table
+from reconciler.core.reachability.requests import first_rules, request_classes
+
+MESHES = amounts.amount("random meshes against brute force", test=100, full=2000)
+Specs = dict[str, Any]
+TABLES = ("virtual-router/m/r", "virtual-router/m/s", "virtual-gateway/m/edge")
+SERVICES = ("virtual-service/m/cart", "virtual-service/m/pay")
+
+
+def meshes() -> Iterator[tuple[Specs, Specs]]:
+    """Yield pairs of meshes: one, and an edit of it."""
+    for number in range(MESHES):
+        draw = random.Random(f"{amounts.SEED} {number}")  # noqa: S311
+        before = random_mesh(draw)
+        yield before, edited(draw, before)
+
+
+def modeled(specs: Specs) -> Reachability:
+    return Reachability({key(name): spec for name, spec in specs.items()})
+
+
+def plain(answer: Answer) -> brute.Answer:
+    return frozenset((str(target), port, share) for target, port, share in answer)
+
+
+def model_answers(table: Table) -> set[frozenset[brute.Answer]]:
+    requests = request_classes([table])
+    assert requests is not None
+    return {
+        frozenset(plain(rule.answer if rule else ()) for rule in first_rules(table, request))
+        for request in requests
+    }
+
+
+def differing(order: Callable[[str, Any, Any], bool]) -> Iterator[tuple[Specs, str, int]]:
+    """Yield the tables for which the model and the interpreter with ``order`` differ."""
+    for mesh, _ in meshes():
+        model = modeled(mesh)
+        for parent in TABLES:
+            requests = brute.requests_for(brute.only(mesh, parent))
+            for port in brute.ports_of(mesh[parent]):
+                tried = {brute.answers(mesh, parent, port, it, order) for it in requests}
+                if model_answers(model.table(key(parent), port)) != tried:
+                    yield mesh, parent, port
+
+
+def test_the_model_answers_as_the_interpreter() -> None:
+    assert [*differing(brute.is_before)] == []
+
+
+def by_priority(_: str, spec: Any, other: Any) -> bool:
+    return bool(spec.get("priority", 1001) < other.get("priority", 1001))
+
+
+def by_length(field: str, spec: Any, other: Any) -> bool:
+    first, second = (it[field].get("match", {}) for it in (spec, other))
+    return brute.path_length(field, first) > brute.path_length(field, second)
+
+
+@pytest.mark.parametrize("order", [lambda *_: False, by_priority, by_length])
+def test_each_part_of_the_order_counts(order: Callable[[str, Any, Any], bool]) -> None:
+    assert any(differing(order))
+
+
+def decidable(specs: Specs, parent: str) -> bool:
+    """Whether all routes and listeners of ``parent`` have one protocol of HTTP."""
+    routes = brute.only(specs, parent).values()
+    fields = {name.removesuffix("Route") for spec in routes for name in spec}
+    protocols = {*fields, *brute.ports_of(specs[parent]).values()} - {"tcp", "priority"}
+    return len(protocols) <= 1
+
+
+def test_the_difference_of_two_meshes_is_that_of_the_interpreter() -> None:
+    compared = 0
+    for before, after in meshes():
+        old, new = modeled(before), modeled(after)
+        for parent in TABLES:
+            assert old.has_table(key(parent)) == decidable(before, parent)
+            if not (decidable(before, parent) and decidable(after, parent)):
+                continue
+            ports = brute.ports_of(before[parent]), brute.ports_of(after[parent])
+            for port in ports[0].keys() & ports[1].keys():
+                if ports[0][port] == ports[1][port]:
+                    compared += check_flows(before, after, parent, port, old, new)
+    assert compared > MESHES / 2
+
+
+def check_flows(
+    before: Specs, after: Specs, parent: str, port: int, old: Reachability, new: Reachability
+) -> int:
+    """Compare the flows of one table with those of the interpreter; return how many there are."""
+    requests = brute.requests_for(brute.only(before, parent), brute.only(after, parent))
+    tried = {
+        request: tuple(brute.answers(mesh, parent, port, request) for mesh in (before, after))
+        for request in requests
+    }
+    expected = {
+        (was, becomes)
+        for one, other in tried.values()
+        if len(one) == len(other) == 1
+        for was in one
+        for becomes in other
+        if was != becomes
+    }
+    tables = [model.table(key(parent), port) for model in (old, new)]
+    flows = [*compare_tables(*tables)]
+    assert {(plain(flow.before), plain(flow.after)) for flow in flows} == expected
+    for flow in flows:
+        change = frozenset({plain(flow.before)}), frozenset({plain(flow.after)})
+        if flow.text == "":
+            assert set(tried.values()) == {change}
+        elif not flow.text.startswith("part of "):
+            specs = after if flow.rule in tables[1].rules else before
+            spec = specs[str(flow.rule.key)]
+            field = f"{flow.rule.protocol}Route"
+            match = spec[field].get("match", {})
+            inside = [it for it in requests if True in brute.accepts(field, match, it)]
+            assert {tried[request] for request in inside} == {change}
+    return len(flows)
+
+
+CALLS = re.compile(r"(?P<callers>.+) can (?P<verb>now|no longer) call (?P<services>.+)")
+
+
+def said(before: Specs, after: Specs) -> set[tuple[str, str, str]]:
+    """Return the callers and services that are named in effects, with the ports."""
+    changed = {key(it) for it in {*before, *after} if before.get(it) != after.get(it)}
+    found = set()
+    for _, text in effects(modeled(before), modeled(after), changed):
+        if match := CALLS.fullmatch(text):
+            callers = re.split(r", | and ", match["callers"])
+            services = re.split(r", | and (?=[a-z])", match["services"])
+            found |= {(it, match["verb"], name) for it in callers for name in services}
+    return found
+
+
+def reached(specs: Specs, service: str) -> set[int] | None:
+    """Return the ports on which some request gets an answer; None if that is not known."""
+    provider = brute.provider_of(specs, service)
+    found: set[int] = set()
+    for port in brute.ports_of(specs.get(provider or "", {})):
+        possible = {
+            brute.service_answers(specs, service, port, request)
+            for request in brute.requests_for(brute.only(specs, provider or ""))
+        }
+        if any(all(answer) for answer in possible):
+            found.add(port)
+        elif any(any(answer) for answer in possible):
+            return None
+    return found
+
+
+def test_callers_reach_what_the_interpreter_reaches() -> None:
+    named = 0
+    for before, after in meshes():
+        expected = set()
+        for service in SERVICES:
+            sides = []
+            for specs in (before, after):
+                provider = brute.provider_of(specs, service)
+                known = (
+                    provider is None
+                    or provider.startswith("virtual-node")
+                    or (decidable(specs, provider))
+                )
+                sides.append(reached(specs, service) if known else None)
+            was, becomes = sides
+            if was is None or becomes is None:
+                continue
+            callers: dict[str, tuple[bool, bool]] = {}
+            for name in ("one", "two", "three"):
+                call = f"virtual-node/m/{name}", service
+                callers[name] = call in brute.calls(before), call in brute.calls(after)
+            gateway = f"'{service.rpartition('/')[2]}'"
+            has_route = [gateway in repr(brute.only(it, TABLES[2])) for it in (before, after)]
+            callers["edge"] = (all(has_route), all(has_route))
+            for name, (called, calls) in callers.items():
+                old, new = was if called else set(), becomes if calls else set()
+                for verb, ports in (("now", new - old), ("no longer", old - new)):
+                    if ports:
+                        words = " and ".join(map(str, sorted(ports)))
+                        plural = "s" if len(ports) > 1 else ""
+                        every = ports == was | becomes
+                        where = "" if every else f" on port{plural} {words}"
+                        expected.add((name, verb, service.rpartition("/")[2] + where))
+        assert said(before, after) == expected
+        named += len(expected)
+    assert named > MESHES / 4
