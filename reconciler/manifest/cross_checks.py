@@ -6,10 +6,10 @@ only the names of an invalid document.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reconciler import limits
 from reconciler.core.kinds import ROUTE_FIELDS, Steps, parent_of, referenced_keys
@@ -19,6 +19,9 @@ from reconciler.manifest import spec_checks
 from reconciler.manifest.budget import unlimited
 from reconciler.manifest.formats.context import DeclaredResource
 from reconciler.manifest.parsing.diagnostics import Code, did_you_mean, one_of, quote_value
+
+if TYPE_CHECKING:
+    from reconciler.core.reachability.model import Reachability
 
 # Each of them is a diagnostic; a node may have thousands of a backend group.
 _MAX_NAMED_BACKENDS = 20
@@ -78,6 +81,18 @@ class _Source:
     def lacks(self, key: Key) -> bool:
         """Return whether it is certain that ``key`` is not declared."""
         return key not in self.declared and key.kind not in self.hidden
+
+    @cached_property
+    def reachability(self) -> "Reachability":
+        """The reachability in the declared resources; the specs of invalid ones are not known."""
+        from reconciler.core.reachability.model import Reachability  # noqa: PLC0415
+
+        return Reachability(
+            {
+                key: item.spec if item.desired and item.desired.spec is not None else None
+                for key, item in self.declared.items()
+            }
+        )
 
     @cached_property
     def missing(self) -> list[_Missing]:
@@ -259,6 +274,45 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
             yield CrossCheckFailure(key, ("backends",), message, hint)
 
 
+def _unprovided(source: _Source) -> Iterator[CrossCheckFailure]:
+    if all("provider" in spec for _, spec in source.of_kinds("virtual-service")):
+        return
+    # It takes longer to import than most sources take to check.
+    from reconciler.core.reachability.findings import unprovided  # noqa: PLC0415
+
+    for finding in unprovided(source.reachability):
+        message = f"has no provider, so requests of {finding.other} get no answer"
+        yield CrossCheckFailure(finding.key, finding.at, message)
+
+
+def _path_of(match: Any) -> tuple[str, ...]:
+    path = match.get("path", {"prefix": match.get("prefix", "/")})
+    return *path, *path.values(), match.get("serviceName", ""), match.get("methodName", "")
+
+
+def _covered(source: _Source) -> Iterator[CrossCheckFailure]:
+    paths = Counter(
+        (parent_of(key), route_field, *_path_of(route.get("match", {})))
+        for key, route_field, route in _routes(source)
+    )
+    has_priorities = any(
+        "priority" in spec for _, spec in source.of_kinds("route", "gateway-route")
+    )
+    has_regexes = any("regex" in path for path in paths)
+    # Without them, the route with the longer path is first, and cannot be for all of a shorter one.
+    if not has_priorities and not has_regexes and max(paths.values(), default=0) <= 1:
+        return
+    from reconciler.core.reachability.findings import covered  # noqa: PLC0415
+
+    for finding in covered(source.reachability):
+        message = f"gets no request, because {finding.other} is before it and gets all of them"
+        hint = "give it a smaller priority or another match"
+        if finding.is_tie:
+            message = f"matches the same requests as {finding.other} with the same priority"
+            hint = "App Mesh does not document which of them gets the requests"
+        yield CrossCheckFailure(finding.key, finding.at, message, hint)
+
+
 def _spec_rule(rule: spec_checks.SpecRule) -> tuple[Code, _Rule]:
     """Return a rule about single specs as a rule about a source."""
     code, kinds, check = rule
@@ -288,6 +342,8 @@ RULES: tuple[tuple[Code, _Rule], ...] = (
     (Code.MISMATCH, _mismatch),
     (Code.NO_LISTENER, _no_listener),
     (Code.CUT_OFF, _cut_off),
+    (Code.UNPROVIDED, _unprovided),
+    (Code.COVERED, _covered),
     *map(_spec_rule, spec_checks.RULES),
 )
 """The rules in order; the severity is that of the code."""

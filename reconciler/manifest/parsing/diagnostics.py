@@ -97,6 +97,8 @@ class Code(Enum):
     NO_LISTENER = "MR065", "routes of a resource without a listener", Severity.WARNING
     CUT_OFF = "MR066", "backend whose traffic DROP_ALL drops", Severity.WARNING
     CONTROLLER_RULE = "MR067", "spec that the Kubernetes controller rejects", Severity.WARNING
+    UNPROVIDED = "MR068", "virtual service that is called without a provider", Severity.WARNING
+    COVERED = "MR069", "route whose requests another route gets", Severity.WARNING
 
     ENVOY_REGEX = "MR070", "regular expression that Envoy rejects", Severity.WARNING
     ENVOY_LOG_FORMAT = "MR071", "format of access logs that Envoy rejects", Severity.WARNING
