@@ -65,7 +65,8 @@ def rich_plan() -> Plan:
     )
     unlisted = (Unlisted("virtual-gateway", key("same"), HOSTILE),)
     revision = SourceRevision("0123456789abcdef" * 2 + "01234567", HOSTILE, HOSTILE, dirty=True)
-    return replace(made, unlisted=unlisted, revision=revision)
+    traffic = {"virtual-router/same/edge": ("shop: /new* now goes to one", HOSTILE)}
+    return replace(made, unlisted=unlisted, revision=revision, traffic=traffic)
 
 
 def rich_report() -> Report:

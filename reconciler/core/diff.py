@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import jsonpatch
 
@@ -21,20 +21,54 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 
 
+# Members that identify the items of a list, in the order in which they are looked for.
+_IDENTITIES = (
+    ("virtualNode",),
+    ("name",),
+    ("key",),
+    ("portMapping", "port"),
+    ("virtualService", "virtualServiceName"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; ``pointer`` is its RFC 6901 pointer."""
+    """One field that differs.
+
+    Attributes:
+        pointer: Its RFC 6901 pointer, into the new value if the field is in both.
+        named: The pointer with ``[name]`` in place of the index of each item of a list that a name
+            identifies; empty if there is no such item.
+    """
 
     pointer: str
     before: Json | Missing
     after: Json | Missing
+    named: str = ""
+
+    @property
+    def place(self) -> str:
+        """The pointer by names, which is the same for all positions of an item in its list."""
+        return self.named or self.pointer
+
+    @property
+    def path(self) -> str:
+        """The path for people, as in ``spec.weightedTargets[cart-v1].weight``."""
+        return dotted_path(self.place)
 
     @property
     def document(self) -> dict[str, Json]:
         """The change as a JSON object, in which an absent side has no member."""
         sides = {"before": self.before, "after": self.after}
         present = {name: side for name, side in sides.items() if not isinstance(side, Missing)}
-        return {"pointer": self.pointer, **present}
+        path: dict[str, Json] = {"path": self.path} if self.named else {}
+        return {"pointer": self.pointer, **path, **present}
+
+
+def dotted_path(pointer: str) -> str:
+    """Return the path of a pointer with dots; names of items stay in brackets."""
+    steps = (step if step.startswith("[") else f".{step}" for step in split_pointer(pointer))
+    return "".join(steps).removeprefix(".")
 
 
 def patch(before: Json, after: Json) -> list[dict[str, Any]]:
@@ -56,8 +90,12 @@ def patch(before: Json, after: Json) -> list[dict[str, Any]]:
 
 
 def field_changes(before: Json, after: Json) -> tuple[FieldChange, ...]:
-    """Return the leaf fields that differ, ordered by pointer."""
-    return tuple(_walk("", before, after))
+    """Return the leaf fields that differ, ordered by pointer.
+
+    Items of lists are compared with those of the same name, if each has a name of its own: the
+    target of a route, the name of a header, the port of a listener. Others are compared by index.
+    """
+    return tuple(_walk("", "", before, after))
 
 
 def overlay(base: Spec, source: Spec, pointers: Collection[str]) -> Spec:
@@ -117,28 +155,74 @@ def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def _walk(pointer: str, before: Json | Missing, after: Json | Missing) -> Iterator[FieldChange]:
+def _walk(
+    pointer: str, place: str, before: Json | Missing, after: Json | Missing
+) -> Iterator[FieldChange]:
+    """Yield the fields that differ below ``pointer``; ``place`` is the same with names of items."""
     match before, after:
         case dict(), dict():
             for name in sorted(before.keys() | after.keys()):
+                old, new = before.get(name, MISSING), after.get(name, MISSING)
                 inner = join_pointer(pointer, name)
-                yield from _walk(inner, before.get(name, MISSING), after.get(name, MISSING))
+                inner_place = inner if place == pointer else join_pointer(place, name)
+                yield from _walk(inner, inner_place, old, new)
         case list(), list():
-            for index in range(max(len(before), len(after))):
-                inner = join_pointer(pointer, index)
-                yield from _walk(inner, _item(before, index), _item(after, index))
+            for index, step, old, new in _pairs(before, after):
+                yield from _walk(join_pointer(pointer, index), join_pointer(place, step), old, new)
         case dict(), Missing() if before:
-            yield from _walk(pointer, before, {})
+            yield from _walk(pointer, place, before, {})
         case Missing(), dict() if after:
-            yield from _walk(pointer, {}, after)
+            yield from _walk(pointer, place, {}, after)
         case list(), Missing() if before:
-            yield from _walk(pointer, before, [])
+            yield from _walk(pointer, place, before, [])
         case Missing(), list() if after:
-            yield from _walk(pointer, [], after)
+            yield from _walk(pointer, place, [], after)
         case _:
             # True == 1 in Python, but not in JSON.
             if type(before) is not type(after) or before != after:
-                yield FieldChange(pointer, before, after)
+                yield FieldChange(pointer, before, after, "" if place == pointer else place)
+
+
+_Pair: TypeAlias = tuple[int, int | str, Json | Missing, Json | Missing]
+"""The index of an item, its name or index, and its values."""
+
+
+def _pairs(before: list[Json], after: list[Json]) -> list[_Pair]:
+    old, new = _by_name(before), _by_name(after)
+    if old is not None and new is not None:
+        named: list[_Pair] = [
+            (index, f"[{name}]", before[old[name]] if name in old else MISSING, after[index])
+            for name, index in new.items()
+        ]
+        gone = [(old[name], name) for name in old if name not in new]
+        named += [(index, f"[{name}]", before[index], MISSING) for index, name in gone]
+        if any(one is MISSING or other is MISSING or one != other for _, _, one, other in named):
+            return named
+    length = range(max(len(before), len(after)))
+    return [(index, index, _item(before, index), _item(after, index)) for index in length]
+
+
+def _by_name(items: list[Json]) -> dict[str, int] | None:
+    """Return the index of each item by its name; None if one has no name of its own."""
+    found: dict[str, int] = {}
+    for index, item in enumerate(items):
+        name = _name_of(item)
+        if name is None or name in found:
+            return None
+        found[name] = index
+    return found
+
+
+def _name_of(item: Json) -> str | None:
+    for steps in _IDENTITIES:
+        value: Any = item
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, str | int):
+            # A route may have two ports of one node as targets.
+            port = item.get("port") if isinstance(item, dict) else None
+            return str(value) if port is None else f"{value}:{port}"
+    return None
 
 
 def _item(items: list[Json], index: int) -> Json | Missing:

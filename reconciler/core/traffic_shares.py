@@ -26,7 +26,8 @@ class ShareChange:
 def share_changes(before: Json, after: Json) -> tuple[ShareChange, ...]:
     """Return the targets of a route whose shares differ between two sides of a difference.
 
-    Nothing is returned unless both sides are routes with traffic.
+    Nothing is returned unless both sides are routes. Without a sum of weights, no target has a
+    share.
     """
     old, new = _shares(before), _shares(after)
     if not old or not new:
@@ -62,4 +63,4 @@ def _shares(side: Any) -> Mapping[str, Fraction]:
         for (node, port), weight in target_weights(spec.get(field, {}).get("action", {})).items()
     }
     total = sum(weights.values())
-    return {name: Fraction(weight, total) for name, weight in weights.items()} if total else {}
+    return {name: Fraction(weight, total or 1) for name, weight in weights.items()}

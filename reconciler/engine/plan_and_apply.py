@@ -89,15 +89,27 @@ def propose(
         )
         plan = make_plan(inputs)
     # Count owned resources outside the selection too: they also prove that the owner id is right.
+    read = {**live.resources, **resources}
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
         owned=count_owned(live.resources.values(), owner),
-        proxies=proxies_by_change(
-            (*plan.changes, *plan.withheld),
-            known.values(),
-            {**live.resources, **resources}.values(),
-        ),
+        proxies=proxies_by_change((*plan.changes, *plan.withheld), known.values(), read.values()),
+        traffic=_traffic(plan, inputs.live, read),
+    )
+
+
+def _traffic(
+    plan: Plan, live: LiveState, read: Mapping[Key, LiveResource | Unreadable]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the effects of each change on traffic."""
+    if not plan.changes:
+        return {}
+    # Most plans change nothing, and start faster without it.
+    from reconciler.core.planning.traffic import traffic_by_change  # noqa: PLC0415
+
+    return traffic_by_change(
+        plan.changes, read.values(), live.not_selected - read.keys(), live.unlisted
     )
 
 

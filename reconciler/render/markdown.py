@@ -127,7 +127,7 @@ def _comment(
     foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
-    changes = [_change(group) for group in phrases.groups(plan.changes)]
+    changes = [_change(group) for group in phrases.groups(plan.changes, plan.traffic)]
     sections = [first, unlisted, withheld, changes]
     available = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - _size(head) - _size(foot)
     for index, blocks in enumerate(sections):
@@ -274,8 +274,7 @@ def _detail(group: phrases.ChangeGroup) -> Iterator[str]:
     if group.rest:
         yield f"  {group.rest}"
     yield from _sides(group.fields)
-    if group.shares:
-        yield f"! traffic: {group.shares}"
+    yield from (f"! traffic: {effect}" for effect in group.traffic)
     for route in group.detached:
         yield f"! {route.title}"
         yield from _sides(route.fields)

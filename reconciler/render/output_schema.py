@@ -136,6 +136,11 @@ _DEFINITIONS: Schema = {
             "spec": _SPEC,
             "traffic": _or_null({"enum": [traffic.value for traffic in TrafficEffect]}),
             "shares": _list("share"),
+            "effects": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "the effects on traffic that follow from the routing rules",
+            },
             "detached": _list("detached-route"),
             "unlinked": _list("link"),
             "proxies": {
@@ -170,6 +175,10 @@ _DEFINITIONS: Schema = {
     "field": _object(
         {"pointer": _POINTER},
         optional={
+            "path": {
+                "type": "string",
+                "description": "for people, with the names of items of lists: weightedTargets[v2]",
+            },
             "before": {"description": "any JSON; absent if the field was absent"},
             "after": {"description": "any JSON; absent if the field will be absent"},
         },

@@ -20,7 +20,7 @@ from reconciler.core.changes import (
     operation_name,
     unlinked,
 )
-from reconciler.core.diff import MISSING, FieldChange, Missing, split_pointer
+from reconciler.core.diff import MISSING, FieldChange, Missing, dotted_path, split_pointer
 from reconciler.core.escaping import escaped
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Report, outcome_name
@@ -33,7 +33,7 @@ SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete
 OPERATIONS = ("create", "update", "adopt", "delete")
 DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
 # Cells of the column of labels. A longer label moves only its own value to the right.
-MAX_LABEL_WIDTH = 60
+MAX_LABEL_WIDTH = 80
 _OWNER = ["tags", OWNER_TAG]
 
 
@@ -49,7 +49,7 @@ class Field:
 
     @property
     def label(self) -> str:
-        """The path of the field with dots, as in `spec.listeners.0`."""
+        """The path of the field with dots, as in `spec.listeners[80].tls`."""
         return label(self.pointer)
 
 
@@ -67,6 +67,7 @@ class ChangeGroup:
 
     changes: Sequence[Change]
     fields: tuple[Field, ...]
+    effects: tuple[str, ...] = ()
 
     @property
     def example(self) -> Change:
@@ -82,13 +83,16 @@ class ChangeGroup:
         ]
 
     @property
-    def shares(self) -> str:
-        """How the change of a route moves traffic; empty if it does not."""
+    def traffic(self) -> list[str]:
+        """The effects on traffic; without one, the shares that a change of a route moves."""
+        if self.effects:
+            return [escaped(effect) for effect in self.effects]
         difference = self.example.difference
-        changes = share_changes(difference.before, difference.after)
-        return ", ".join(
-            f"{escaped(it.target)} {percent(it.before)} -> {percent(it.after)}" for it in changes
+        shares = ", ".join(
+            f"{escaped(it.target)} {percent(it.before)} -> {percent(it.after)}"
+            for it in share_changes(difference.before, difference.after)
         )
+        return [shares] if shares else []
 
     @property
     def detached(self) -> tuple[DetachedRouteText, ...]:
@@ -133,14 +137,26 @@ class WithheldGroup:
         )
 
 
-def groups(changes: Iterable[Change]) -> list[ChangeGroup]:
-    """Group changes that are equal except for the key."""
+def groups(
+    changes: Iterable[Change], traffic: Mapping[str, tuple[str, ...]] = {}
+) -> list[ChangeGroup]:
+    """Group changes that are equal except for the key.
+
+    Args:
+        changes: The changes.
+        traffic: The effects of each change on traffic, by its key.
+    """
     by_content: dict[Hashable, list[Change]] = {}
     for change in changes:
         fields = tuple(visible(change))
-        content = (type(change), change.cause, change.traffic, fields, detached_texts(change))
+        effects = traffic.get(str(change.key), ())
+        steps = detached_texts(change)
+        content = (type(change), change.cause, change.traffic, fields, steps, effects)
         by_content.setdefault(content, []).append(change)
-    return [ChangeGroup(group, tuple(visible(group[0]))) for group in by_content.values()]
+    return [
+        ChangeGroup(group, tuple(visible(group[0])), traffic.get(str(group[0].key), ()))
+        for group in by_content.values()
+    ]
 
 
 def detached_texts(change: Change) -> tuple[DetachedRouteText, ...]:
@@ -174,7 +190,7 @@ def visible(change: Change) -> list[Field]:
 
 def label(pointer: str) -> str:
     """Return the path of `pointer` with dots, escaped."""
-    return escaped(".".join(split_pointer(pointer)))
+    return escaped(dotted_path(pointer))
 
 
 def column_gaps(fields: Sequence[Field], max_width: int = MAX_LABEL_WIDTH) -> list[str]:
@@ -276,7 +292,7 @@ def call_counts(calls: Mapping[str, int]) -> str:
 
 def field_of(field: FieldChange) -> Field:
     """Return `field` as text."""
-    return Field(field.pointer, value(field.before), value(field.after))
+    return Field(field.place, value(field.before), value(field.after))
 
 
 def value(side: Json | Missing) -> str | None:

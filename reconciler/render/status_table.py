@@ -105,6 +105,7 @@ def _details(resource: ResourceStatus, now: float) -> Iterator[str]:
         yield f"{plural(len(resource.fields), 'field')} {_differ(len(resource.fields))}"
     if resource.traffic is not None:
         yield resource.traffic
+    yield from resource.effects
     if resource.reason is not None:
         yield resource.reason
     yield from attempts(resource, now)

@@ -67,7 +67,7 @@ def render_plan(
 def render_verdicts(plan: Plan, layout: Layout) -> str:
     """Return target, changes, withheld resources and unread lists, without the counts."""
     blocks: list[Iterable[list[Span]]] = [map(wrap_words, [headline(plan), *_commit(plan)])]
-    blocks += [_block(group, layout) for group in phrases.groups(plan.changes)]
+    blocks += [_block(group, layout) for group in phrases.groups(plan.changes, plan.traffic)]
     blocks += [_withheld(plan, layout)] if plan.withheld else []
     blocks += [_unlisted(plan)] if plan.unlisted else []
     return "\n\n".join("\n".join(map(layout.write, block)) for block in blocks)
@@ -130,8 +130,8 @@ def _block(group: phrases.ChangeGroup, layout: Layout, indent: str = "  ") -> It
     max_width = phrases.MAX_LABEL_WIDTH if layout.width is None else layout.width // 2
     for field, gap in zip(group.fields, phrases.column_gaps(group.fields, max_width), strict=True):
         yield _field(field, gap)
-    if group.shares:
-        yield [Span("! traffic:", (Style.BOLD,), INDENT), *wrap_words(group.shares, gap=" ")]
+    for effect in group.traffic:
+        yield [Span("! traffic:", (Style.BOLD,), INDENT), *wrap_words(effect, gap=" ")]
     for route in group.detached:
         yield [Span(f"! {route.title}", (Style.BOLD,), INDENT)]
         yield from (_field(field, "  ", INDENT + "  ") for field in route.fields)

@@ -242,6 +242,7 @@ def _resource_status(document: Any) -> ResourceStatus:
         cause=None if cause is None else Cause(cause),
         fields=tuple(map(_field, document["fields"])),
         traffic=None if traffic is None else TrafficEffect(traffic),
+        effects=tuple(document.get("effects", ())),
         reason=document["reason"],
         outcome=document["outcome"],
         outcome_at=document["outcome_at"],

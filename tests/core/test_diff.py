@@ -118,3 +118,52 @@ def test_pointers_escape_what_they_must() -> None:
     assert split_pointer("/a/b~1c~0d") == ["a", "b/c~d"]
     assert value_at({"a": {"b/c~d": 1}}, "/a/b~1c~0d") == 1
     assert value_at({"a": 1}, "/a/b") is MISSING
+
+
+def target(name: str, weight: int, **more: Json) -> Json:
+    return {"virtualNode": name, "weight": weight, **more}
+
+
+def paths(before: list[Json], after: list[Json]) -> list[tuple[str, str, object, object]]:
+    changes = field_changes({"t": before}, {"t": after})
+    return [(it.pointer, it.path, it.before, it.after) for it in changes]
+
+
+def test_items_of_a_list_are_compared_by_their_names() -> None:
+    before, after = [target("v1", 100)], [target("v0", 20), target("v1", 80)]
+    assert paths(before, after) == [
+        ("/t/0/virtualNode", "t[v0].virtualNode", MISSING, "v0"),
+        ("/t/0/weight", "t[v0].weight", MISSING, 20),
+        ("/t/1/weight", "t[v1].weight", 100, 80),
+    ]
+    assert paths(after, before)[0] == ("/t/0/weight", "t[v1].weight", 80, 100)
+    change = field_changes({"t": before}, {"t": after})[2]
+    assert change.document["path"] == "t[v1].weight"
+    assert change.place == "/t/[v1]/weight"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ([target("a", 1, port=80)], [target("a", 2, port=80)], "t[a:80].weight"),
+        ([{"name": "x-a", "invert": False}], [{"name": "x-a", "invert": True}], "t[x-a].invert"),
+        ([{"key": "k", "value": "1"}], [{"key": "k", "value": "2"}], "t[k].value"),
+        ([{"portMapping": {"port": 9, "protocol": "tcp"}}],
+         [{"portMapping": {"port": 9, "protocol": "http"}}], "t[9].portMapping.protocol"),
+        ([{"virtualService": {"virtualServiceName": "a.b", "x": 1}}],
+         [{"virtualService": {"virtualServiceName": "a.b", "x": 2}}], "t[a.b].virtualService.x"),
+        (["a"], ["b"], "t.0"),
+        ([{"a": 1}], [{"a": 2}], "t.0.a"),
+        ([target("a", 1), target("a", 2)], [target("a", 1), target("a", 3)], "t.1.weight"),
+    ],
+)  # fmt: skip
+def test_names_of_items(before: list[Json], after: list[Json], path: str) -> None:
+    assert [it[1] for it in paths(before, after)] == [path]
+
+
+def test_another_order_alone_is_a_difference_too() -> None:
+    one, other = target("a", 1), target("b", 1)
+    assert [it[1] for it in paths([one, other], [other, one])] == [
+        "t.0.virtualNode", "t.1.virtualNode",
+    ]  # fmt: skip
+    assert paths([one, other], [one, other]) == []

@@ -1,6 +1,7 @@
 """A daemon's status as a table and as JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from web.samples import HOSTILE, NOW, calm, sample_statuses, status
@@ -118,3 +119,12 @@ def test_json_is_canonical_and_has_its_version() -> None:
 )
 def test_spans_are_told_in_their_largest_unit(seconds: float, told: str) -> None:
     assert format_duration(seconds) == told
+
+
+def test_effects_on_traffic_are_shown() -> None:
+    effects = ("cart: v1 100 % -> 80 %", HOSTILE)
+    shown = replace(sample_statuses()[1], effects=effects)
+    text = render_status(status(resources=(shown,)), now=NOW, layout=PLAIN)
+    assert f"closes traffic; cart: v1 100 % -> 80 %; {HOSTILE}; " in text
+    document = json.loads(as_json(status(resources=(shown,)), healthy=True))
+    assert document["resources"][0]["effects"] == [*effects]

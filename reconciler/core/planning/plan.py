@@ -72,6 +72,7 @@ class Plan:
         renewals: Updates of nothing but the last-applied record, of resources in ``unchanged``.
         revision: The commit of the manifests, which is only shown; None if it is not known.
         proxies: The proxies that each change concerns, by the key of the change. It is only shown.
+        traffic: The effects of each change on traffic, by the key of the change. It is only shown.
         applied_commit: The commit to record when the plan is applied; None for files.
     """
 
@@ -85,6 +86,7 @@ class Plan:
     renewals: tuple[Update, ...] = ()
     revision: SourceRevision | None = None
     proxies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    traffic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     applied_commit: AppliedCommit | None = None
 
     @property

@@ -39,6 +39,7 @@ class ResourceStatus:
         attempts: Number of failed attempts in a row.
         next_attempt_at: Time of the next attempt after a failure.
         last_seen_at: When a missing resource was last live.
+        effects: The effects of its change on traffic.
     """
 
     key: Key
@@ -55,6 +56,7 @@ class ResourceStatus:
     attempts: int = 0
     next_attempt_at: float | None = None
     last_seen_at: float | None = None
+    effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ def _from_change(plan: Plan, change: Change, state: State, now: float) -> Resour
         cause=change.cause,
         fields=change.difference.fields,
         traffic=change.traffic,
+        effects=plan.traffic.get(str(change.key), ()),
         last_seen_at=change.last_seen_at if isinstance(change, Create) else None,
     )
 

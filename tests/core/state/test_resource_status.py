@@ -1,6 +1,7 @@
 """How resources stand, told from one report after the other."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from builders import NOW, OWNER, SYNC, desired, egress, key, listening, mesh, plan, present, route
@@ -69,6 +70,13 @@ def test_a_difference_has_its_cause_its_fields_and_what_it_means_for_traffic() -
     assert [field.pointer for field in item.fields] == ["/spec/egressFilter/type"]
     assert item.traffic == "closes traffic"
     assert item.reason == "policy observe does not allow this update: pass --policy upsert-only"
+
+
+def test_a_change_has_its_effects_on_traffic() -> None:
+    effects = ("opens egress of 14 nodes",)
+    made = replace(drifted(), traffic={"mesh/a": effects})
+    (item,) = stand(made, Failed(made.changes[0], "why"))
+    assert item.effects == effects
 
 
 def test_what_is_left_alone_says_why_in_its_state() -> None:
