@@ -143,16 +143,10 @@ class Reachability:
 
     def has_table(self, key: Key) -> bool:
         """Whether the rules of a router, gateway or node are known and documented."""
-        ports = listener_ports(self.spec(key))
-        families = {rule_field.removesuffix("Route") for rule_field in self._fields(key)}
-        # The API does not say what becomes of a route for http on a listener for http2.
-        mixed = {*families, *ports.values()} - {_TCP}
-        protocols_fit = len(mixed) <= 1 or key.kind == "virtual-node"
-        return self.knows(key) and protocols_fit and all(map(self.knows, self.routes.get(key, ())))
-
-    def _fields(self, key: Key) -> Iterator[str]:
-        for route in self.routes.get(key, ()):
-            yield from (name for name in ROUTE_FIELDS if name in self.spec(route))
+        routes, ports = self.routes.get(key, ()), listener_ports(self.spec(key))
+        if not (self.knows(key) and all(map(self.knows, routes))):
+            return False
+        return all(_is_documented(rule, ports) for rule in self.rules(routes))
 
     def table(self, key: Key, port: int) -> Table:
         """Return the rules of router, gateway or node ``key`` for requests on ``port``."""
@@ -214,6 +208,15 @@ class Reachability:
             return True
         ports = listener_ports(self.spec(node))
         return bool(ports) if port is None else port in ports
+
+
+def _is_documented(rule: Rule, ports: Mapping[int, str]) -> bool:
+    """Whether the API says which listeners ``rule`` is for.
+
+    It does not say what becomes of a route for http on a listener for http2.
+    """
+    listening = (protocol for port, protocol in ports.items() if rule.port in (None, port))
+    return all(rule.protocol == it or _TCP in (rule.protocol, it) for it in listening)
 
 
 def _order(rule: Rule) -> tuple[int, int, Key]:

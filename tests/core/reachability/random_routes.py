@@ -67,9 +67,9 @@ def random_service(draw: random.Random) -> Any:
 
 
 def listening(draw: random.Random, number: int, *, tcp: bool) -> Any:
-    """Return listeners of one protocol, or of one and of tcp."""
+    """Return listeners, whose protocols may differ."""
     protocol = draw.choice(("http", "http", "http2", "grpc", *(("tcp",) if tcp else ())))
-    protocols = [protocol, draw.choice((protocol, "tcp") if tcp else (protocol,))]
+    protocols = [protocol, draw.choice((protocol, "grpc", *(("tcp",) if tcp else ())))]
     ports = draw.sample((80, 81), number)
     return {
         "listeners": [

@@ -77,11 +77,15 @@ def test_each_part_of_the_order_counts(order: Callable[[str, Any, Any], bool]) -
 
 
 def decidable(specs: Specs, parent: str) -> bool:
-    """Whether all routes and listeners of ``parent`` have one protocol of HTTP."""
-    routes = brute.only(specs, parent).values()
-    fields = {name.removesuffix("Route") for spec in routes for name in spec}
-    protocols = {*fields, *brute.ports_of(specs[parent]).values()} - {"tcp", "priority"}
-    return len(protocols) <= 1
+    """Whether no route of ``parent`` is for another protocol of HTTP than its listener."""
+    for spec in brute.only(specs, parent).values():
+        (field,) = spec.keys() - {"priority"}
+        port = spec[field].get("match", {}).get("port")
+        for number, protocol in brute.ports_of(specs[parent]).items():
+            pair = {protocol, field.removesuffix("Route")}
+            if port in (None, number) and len(pair) > 1 and "tcp" not in pair:
+                return False
+    return True
 
 
 def test_the_difference_of_two_meshes_is_that_of_the_interpreter() -> None:
