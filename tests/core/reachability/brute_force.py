@@ -151,29 +151,40 @@ def routes_on(specs: Specs, parent: str, port: int) -> list[tuple[str, str, Any]
     return found
 
 
+class Option(NamedTuple):
+    """A route of a table, with the answer to its requests."""
+
+    field: str
+    spec: Any
+    answer: Answer
+
+
+def table(specs: Specs, parent: str, port: int) -> list[Option]:
+    """Return the routes of a router or gateway for one of its ports, with their answers."""
+    return [
+        Option(field, spec, action(specs, parent, field, spec))
+        for _, field, spec in routes_on(specs, parent, port)
+    ]
+
+
 def answers(
-    specs: Specs,
-    parent: str,
-    port: int,
+    options: list[Option],
     request: Request,
     order: Callable[[str, Any, Any], bool] = is_before,
 ) -> frozenset[Answer]:
     """Return the possible answers to ``request``; with one of them, it is the answer."""
-    routes = routes_on(specs, parent, port)
-    options = [
-        (accepts(field, spec[field].get("match", {}), request), field, spec)
-        for _, field, spec in routes
+    fits = [
+        sorted(accepts(field, spec[field].get("match", {}), request)) for field, spec, _ in options
     ]
     possible: set[Answer] = set()
-    for chosen in product(*(sorted(fits) for fits, _, _ in options)):
-        fitting = [it for fits, it in zip(chosen, options, strict=True) if fits]
+    for chosen in product(*fits):
+        fitting = [it for is_chosen, it in zip(chosen, options, strict=True) if is_chosen]
         first = [
-            (field, spec)
-            for _, field, spec in fitting
-            if not any(order(field, other, spec) for _, _, other in fitting)
+            it
+            for it in fitting
+            if not any(order(it.field, other.spec, it.spec) for other in fitting)
         ]
-        possible |= {action(specs, parent, field, spec) for field, spec in first}
-        possible |= set() if first else {frozenset()}
+        possible |= {it.answer for it in first} or {frozenset()}
     return frozenset(possible)
 
 
@@ -195,14 +206,12 @@ def action(specs: Specs, parent: str, field: str, spec: Any) -> Answer:
     return frozenset((node, port, share) for (node, port), share in shares.items())
 
 
-def service_answers(specs: Specs, service: str, port: int, request: Request) -> frozenset[Answer]:
-    """Return the possible answers of a service; none on a port that it does not have."""
-    provider = provider_of(specs, service)
-    if provider is None or port not in ports_of(specs[provider]):
-        return frozenset({frozenset()})
+def service_table(specs: Specs, service: str, port: int) -> list[Option]:
+    """Return the routes of a service for one of the ports of its provider."""
+    provider = provider_of(specs, service) or ""
     if provider.startswith("virtual-node/"):
-        return frozenset({frozenset({(provider, port, Fraction(1))})})
-    return answers(specs, provider, port, request)
+        return [Option("tcpRoute", {"tcpRoute": {}}, frozenset({(provider, port, Fraction(1))}))]
+    return table(specs, provider, port)
 
 
 def provider_of(specs: Specs, service: str) -> str | None:
