@@ -134,4 +134,21 @@ spec:
         "Match a prefix or a path too, if the Kubernetes controller reads this spec.",
         _documents(_MESH, _router(80), _NODE, _route(match="port: 80")),
     ),
+    Code.UNPROVIDED: Explanation(
+        "Set the provider, or remove the backends and gateway routes that name the service.",
+        _documents(
+            _MESH,
+            f"{_NODE}  backends: [{{virtualService: {{virtualServiceName: later.local}}}}]\n",
+            """
+apiVersion: mesh-reconciler/v1
+kind: VirtualService
+metadata: {name: later.local, mesh: shop}
+spec: {}
+""",
+        ),
+    ),
+    Code.COVERED: Explanation(
+        "Give the route a smaller priority or another match, or delete it.",
+        _documents(_MESH, _router(80), _NODE, _route(), _route().replace("all", "other")),
+    ),
 }

@@ -11,7 +11,8 @@ from builders import key
 from core.reachability import brute_force as brute
 from core.reachability.random_routes import edited, random_mesh
 
-from reconciler.core.reachability.effects import compare_tables, effects
+from reconciler.core.reachability.effects import effects
+from reconciler.core.reachability.flows import compare_tables
 from reconciler.core.reachability.model import Answer, Reachability, Table
 from reconciler.core.reachability.requests import first_rules, request_classes
 
