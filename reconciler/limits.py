@@ -226,8 +226,6 @@ LISTEN_BACKLOG = 128
 # Envoys.
 
 MAX_PORT = 65_535
-# How often envoy export --watch reads a target or a git repository.
-ENVOY_LIVE_INTERVAL_SECONDS = 30.0
 # An older part of a file was left by an export that was killed. To write one takes milliseconds.
 ENVOY_PART_SECONDS = 60.0
 # An export that could not write, such as to a full disk, is tried again.

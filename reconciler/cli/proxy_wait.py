@@ -1,9 +1,9 @@
 """Waits until the Envoys have acknowledged the changes: ``apply --wait-proxies``."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler import limits
 from reconciler.cli.command import Invocation
@@ -27,6 +27,19 @@ _CODES_WITHOUT_WAIT = frozenset(
         ExitCode.TERMINATED,
     }
 )
+
+
+class _Answer(NamedTuple):
+    """The answer of one server of Envoys.
+
+    Attributes:
+        count: The number of connected proxies of the changed meshes.
+        missing: Those of them that have not acknowledged the revision, or the error of a server
+            that did not respond.
+    """
+
+    count: int
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +76,36 @@ class ProxyWait:
             )
             return ExitCode.PARTIAL
         meshes = {_mesh(change.key) for change in plan.changes}
-        missing = self._missing_proxies(target.id, revision, meshes)
-        if missing:
+        answers = self._last_answers(target.id, revision, meshes)
+        if missing := [proxy for answer in answers.values() for proxy in answer.missing]:
             print_error(
                 f"revision {revision} is applied, but was not acknowledged within "
                 f"{self.seconds:g} s: {shorten_list(missing)}"
             )
             return ExitCode.PARTIAL
-        if readable:
+        unused = [url for url, answer in answers.items() if not answer.count]
+        if unused:
+            print_error(
+                "--wait-proxies: no Envoy of the changed meshes is connected to "
+                f"{shorten_list(unused)}"
+            )
+        if readable and len(unused) < len(answers):
             print_result(f"All connected proxies have acknowledged revision {revision}.\n")
         return code
 
-    def _missing_proxies(
+    def _last_answers(
         self, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
-    ) -> list[str]:
-        """Return the proxies that are missing at the end of the wait."""
+    ) -> Mapping[str, _Answer]:
+        """Return the answers of all servers at the end of the wait."""
         deadline = time.monotonic() + self.seconds
         while True:
-            missing = [
-                proxy for url in self.urls for proxy in _missing(url, target, revision, meshes)
-            ]
+            answers = {
+                url: _ask(url, target, revision, meshes, deadline - time.monotonic())
+                for url in self.urls
+            }
             left = deadline - time.monotonic()
-            if not missing or left <= 0:
-                return missing
+            if left <= 0 or not any(answer.missing for answer in answers.values()):
+                return answers
             time.sleep(min(left, limits.PROXIES_POLL_SECONDS))
 
 
@@ -114,34 +134,38 @@ def open_proxy_wait(invocation: Invocation, target: CommandTarget) -> ProxyWait 
     return ProxyWait(urls, seconds)
 
 
-def _missing(
-    url: str, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
-) -> Iterable[str]:
-    """Return the missing proxies of one server; one that does not respond is missing itself."""
-    try:
-        _, scopes = fetch_proxies(url)
-    except DaemonError as error:
-        return [str(error)]
-    return [text for scope in scopes for text in _behind(scope, target, revision, meshes)]
-
-
-def _behind(
-    scope: Mapping[str, Any],
+def _ask(
+    url: str,
     target: TargetId,
     revision: int,
     meshes: Collection[tuple[str, str]],
-) -> Iterable[str]:
-    """Return the proxies of one account and region that have not acknowledged a revision."""
-    # If the account of the target is not known, it may be any.
-    if scope["region"] != target.region or target.account not in (None, scope["account"]):
-        return ()
-    proxies = [
-        proxy
+    seconds: float,
+) -> _Answer:
+    """Return the answer of one server, which has `seconds` for it."""
+    # The servers after one that took all the time are asked too.
+    timeout = min(max(seconds, limits.PROXIES_POLL_SECONDS), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)
+    try:
+        _, scopes = fetch_proxies(url, timeout)
+    except DaemonError as error:
+        return _Answer(0, (str(error),))
+    found = [
+        (proxy, scope)
+        for scope in scopes
+        if _is_of(scope, target)
         for proxy in scope["proxies"]
         if proxy["exists"] and _mesh(Key.parse(proxy["key"])) in meshes
     ]
-    is_served = scope["revision"] >= revision
-    return [_reason(proxy) for proxy in proxies if proxy["is_behind"] or not is_served]
+    missing = [
+        _reason(proxy)
+        for proxy, scope in found
+        if proxy["is_behind"] or scope["revision"] < revision
+    ]
+    return _Answer(len(found), tuple(missing))
+
+
+def _is_of(scope: Mapping[str, Any], target: TargetId) -> bool:
+    """Whether a scope is the account and region of the target; its account may be unknown."""
+    return scope["region"] == target.region and target.account in (None, scope["account"])
 
 
 def _reason(proxy: Mapping[str, Any]) -> str:

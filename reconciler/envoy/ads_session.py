@@ -116,6 +116,8 @@ class AdsSession:
 
     def publish(self, state: ProxyState, now: float) -> list[DiscoveryResponse]:
         """Serve `state` from `now` on, in seconds; return what to send for it at once."""
+        if state is self.wanted:
+            return []
         self.wanted = state
         self.history.add_state(state, now)
         return self._advance(now)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import ReconcilerError
-from reconciler.envoy.instance_source import InstanceSource, Queries
+from reconciler.envoy.instance_source import Queries, SourceHealth
 from reconciler.envoy.snapshot import CloudMapQuery, Instance, Instances, PolledInstances
 
 Discover: TypeAlias = Callable[[CloudMapQuery], Mapping[str, Any]]
@@ -17,10 +17,11 @@ _IPV4, _IPV6 = "AWS_INSTANCE_IPV4", "AWS_INSTANCE_IPV6"
 
 
 @dataclass(eq=False)
-class CloudMap(InstanceSource):
+class CloudMap:
     """The instances that Cloud Map knows; of each query, the last good response is kept."""
 
     discover: Discover
+    health: SourceHealth = field(default_factory=SourceHealth)
     _responses: dict[CloudMapQuery, Mapping[str, Any]] = field(default_factory=dict)
     _instances: PolledInstances = field(default_factory=lambda: PolledInstances({}, ()))
     _stopped: Event = field(default_factory=Event)
@@ -57,9 +58,7 @@ class CloudMap(InstanceSource):
         instances = _instances(self._responses)
         if instances != self._instances:
             self._instances = instances
-        if not errors:
-            self.read_at = time.monotonic()
-        self._report(errors[0] if errors else "")
+        self.health.record(errors[0] if errors else "")
 
     def _run(self, queries: Queries) -> None:
         polled_at, polled = 0.0, frozenset[CloudMapQuery]()

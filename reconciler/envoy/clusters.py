@@ -16,15 +16,7 @@ from reconciler.envoy.messages import (
     bounded,
     typed,
 )
-from reconciler.envoy.snapshot import (
-    CloudMapQuery,
-    Instance,
-    Instances,
-    Mesh,
-    PolledInstances,
-    Resource,
-    cloud_map_query,
-)
+from reconciler.envoy.snapshot import Instance, Resource, cloud_map_query
 from reconciler.envoy.targets import Target
 from reconciler.envoy.tls import ClientPolicy, upstream
 
@@ -62,11 +54,11 @@ class Cluster:
     endpoints: Message | None = None
 
 
-def ip_preference(mesh: Mesh, spec: Part) -> str:
+def ip_preference(context: MeshContext, spec: Part) -> str:
     """Return the IP preference of a node with ``spec``, or of its mesh; empty without one."""
     discovery = spec.get("serviceDiscovery", {})
     own = (discovery.get("dns") or discovery.get("awsCloudMap") or {}).get("ipPreference")
-    return str(own or mesh.spec.get("serviceDiscovery", {}).get("ipPreference", ""))
+    return str(own or context.mesh_field("serviceDiscovery").get("ipPreference", ""))
 
 
 def loopback(preference: str) -> str:
@@ -113,9 +105,9 @@ def egress_cluster(
     context: MeshContext, target: Target, policy: ClientPolicy, losses: list[Loss]
 ) -> Cluster:
     """Return the cluster of a target as callers with ``policy`` see it."""
-    if target.listener is None:
-        return empty_cluster(target.cluster)
-    node, index, name = context.mesh.nodes[target.node], target.listener, target.cluster
+    node, index, name = context.node(target.node), target.listener, target.cluster
+    if node is None or index is None:
+        return empty_cluster(name)
     listener = node.spec["listeners"][index]
     port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
     place = Place(losses, node.key)
@@ -135,14 +127,13 @@ def egress_cluster(
         **({"transport_socket": socket} if socket else {}),
     }
     health_port = listener.get("healthCheck", {}).get("port", port)
-    preference = ip_preference(context.mesh, node.spec)
+    preference = ip_preference(context, node.spec)
     if discovery["type"] == "EDS":
-        query = cloud_map_query(node.spec["serviceDiscovery"]["awsCloudMap"])
-        known = context.mesh.instances
-        if isinstance(known, PolledInstances) and query not in known.queries:
+        instances = context.instances(cloud_map_query(node.spec["serviceDiscovery"]["awsCloudMap"]))
+        if instances is None:
             # An empty list would take the last known endpoints from the proxy.
             return Cluster(message)
-        hosts = _instance_addresses(known, query, preference, place)
+        hosts = _instance_addresses(instances, preference, place)
         endpoints = [_endpoint(address, port, health_port) for address in hosts]
         return Cluster(message, _assignment(name, endpoints))
     message["dns_lookup_family"] = _DNS_FAMILIES[preference]
@@ -201,15 +192,9 @@ def _has_outlier_detection(node: Resource) -> bool:
 
 
 def _instance_addresses(
-    instances: Instances, query: CloudMapQuery, preference: str, place: Place
+    instances: tuple[Instance, ...], preference: str, place: Place
 ) -> list[str]:
-    wanted = dict(query.attributes)
-    addresses = [
-        _address_of(instance, preference)
-        for instance in instances.get((query.namespace, query.service), ())
-        if wanted.items() <= instance.attributes.items()
-    ]
-    found = sorted(filter(None, addresses))
+    found = sorted(filter(None, (_address_of(it, preference) for it in instances)))
     if not found:
         place = place / "serviceDiscovery" / "awsCloudMap"
         place.warn("no instance is known, so callers get 503: pass --instances or --cloud-map")

@@ -8,18 +8,17 @@ use TLS would answer none of their requests.
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from reconciler.core.resources import Key
 from reconciler.envoy.ads_session import AdsSession, DiscoveryRequest, DiscoveryResponse
 from reconciler.envoy.counters import Counters, Pushes
 from reconciler.envoy.losses import Loss
-from reconciler.envoy.packing import Packer
-from reconciler.envoy.proxy import ProxyConfig
+from reconciler.envoy.mesh_state import MeshState, MeshStates
 from reconciler.envoy.proxy_state import ProxyHistory, ProxyState
 from reconciler.envoy.snapshot import MeshId, Snapshot, mesh_id
-from reconciler.envoy.translate import TranslateOptions, Translator
+from reconciler.envoy.translate import TranslateOptions
 
 HISTORY_SECONDS = 600.0
 MAX_HISTORY = 64
@@ -46,17 +45,6 @@ class Stream:
     """The number of responses that it was sent."""
     behind_since: float | None = None
     """When the revision was published that the proxy has not accepted yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeshState:
-    """The last revision of a mesh that could be translated for all of its connected proxies."""
-
-    snapshot: Snapshot
-    translator: Translator
-    revision: int
-    states: Mapping[Key, ProxyState]
-    losses: Mapping[Key, tuple[Loss, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +80,18 @@ class ControlPlane:
     streams: dict[Key, list[Stream]] = field(default_factory=lambda: defaultdict(list))
     _snapshot: Snapshot | None = None
     _meshes: dict[MeshId, MeshState] = field(default_factory=dict)
-    _packer: Packer = field(default_factory=Packer)
+    _states: MeshStates = field(init=False)
     _histories: dict[Key, ProxyHistory] = field(default_factory=dict)
     _pushes: Pushes = field(default_factory=Pushes)
     # Earlier states of meshes, with the time when each was replaced. A proxy of another server has
     # one of them.
-    _older: dict[MeshId, deque[tuple[float, Snapshot, Translator]]] = field(
+    _older: dict[MeshId, deque[tuple[float, MeshState]]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_HISTORY))
     )
+
+    def __post_init__(self) -> None:
+        """Create the maker of states."""
+        self._states = MeshStates(self.options)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -116,15 +108,18 @@ class ControlPlane:
         meshes: dict[MeshId, MeshState] = {}
         failures: dict[MeshId, str] = {}
         before = {} if self._snapshot is None else self._snapshot.meshes
-        translator = Translator(snapshot, self.options)
         connected = self._connected_keys()
         for name, mesh in snapshot.meshes.items():
             if name not in self.failures and before.get(name) == mesh:
                 continue
             keys = [key for key in connected[name] if key in snapshot.specs]
             try:
-                states, losses = self._translate(translator, keys)
-                meshes[name] = MeshState(snapshot, translator, revision, states, losses)
+                known = self._meshes.get(name)
+                if known is None:
+                    following = self._states.first(name, snapshot, revision)
+                else:
+                    following = self._states.next(name, known, snapshot, revision)
+                meshes[name] = self._states.with_proxies(following, keys, known)
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 failures[name] = self._failure(name, "stays at its last revision", error)
         return Update(snapshot, revision, meshes, failures)
@@ -175,7 +170,7 @@ class ControlPlane:
     def losses(self, key: Key) -> tuple[Loss, ...]:
         """Return the losses of a connected proxy at the revision that it is served."""
         mesh = self._meshes.get(mesh_id(key))
-        return mesh.losses.get(key, ()) if mesh else ()
+        return tuple(mesh.proxies[key].config.losses) if mesh and key in mesh.proxies else ()
 
     def connected(self) -> Iterator[Stream]:
         """Yield all streams by the key of their proxy."""
@@ -199,10 +194,9 @@ class ControlPlane:
         failures = dict(update.failures)
         connected = self._connected_keys()
         for name, mesh in update.meshes.items():
-            missing = [key for key in connected[name] if key in mesh.snapshot.specs]
-            missing = [key for key in missing if key not in mesh.states]
+            missing = [it for it in connected[name] if mesh.has(it) and it not in mesh.proxies]
             try:
-                meshes[name] = self._with_proxies(mesh, missing)
+                meshes[name] = self._states.with_proxies(mesh, missing)
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 failures[name] = self._failure(name, "stays at its last revision", error)
         return meshes, failures
@@ -210,9 +204,10 @@ class ControlPlane:
     def _keep_older(self, newer: Iterable[MeshId], now: float) -> None:
         for name in newer:
             if name in self._meshes:
-                # A new translator, because the old one has results of its own in memory.
-                snapshot = self._meshes[name].snapshot
-                self._older[name].append((now, snapshot, Translator(snapshot, self.options)))
+                # Without its proxies, which few streams will ask for.
+                before = self._meshes[name]
+                first = self._states.first(name, before.snapshot, before.revision)
+                self._older[name].append((now, first))
         for states in self._older.values():
             while states and states[0][0] < now - HISTORY_SECONDS:
                 states.popleft()
@@ -225,27 +220,14 @@ class ControlPlane:
         older = self._older.get(mesh_id(key), ())
         if place >= len(older):
             return None
-        _, snapshot, translator = older[-1 - place]
-        if key not in snapshot.specs:
+        _, mesh = older[-1 - place]
+        if not mesh.has(key):
             return None
         try:
-            states, _ = self._translate(translator, [key])
+            return self._states.with_proxies(mesh, [key]).proxies[key].state
         except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
             self._failure(mesh_id(key), f"has no earlier state of {key}", error)
             return None
-        return states[key]
-
-    def _with_proxies(self, mesh: MeshState, keys: list[Key]) -> MeshState:
-        states, losses = self._translate(mesh.translator, keys)
-        return replace(mesh, states={**mesh.states, **states}, losses={**mesh.losses, **losses})
-
-    def _translate(
-        self, translator: Translator, keys: list[Key]
-    ) -> tuple[dict[Key, ProxyState], dict[Key, tuple[Loss, ...]]]:
-        configs: list[ProxyConfig] = [translator.translate(key) for key in keys]
-        states = dict(zip(keys, self._packer.pack(configs), strict=True))
-        losses = {key: tuple(item.losses) for key, item in zip(keys, configs, strict=True)}
-        return states, losses
 
     def _serve(self, key: Key, streams: Iterable[Stream], now: float) -> None:
         """Publish the state of a proxy to its streams.
@@ -255,18 +237,18 @@ class ControlPlane:
         """
         name = mesh_id(key)
         mesh = self._meshes.get(name)
-        if mesh is None or key not in mesh.snapshot.specs:
+        if mesh is None or not mesh.has(key):
             return
-        if key not in mesh.states:
+        if key not in mesh.proxies:
             try:
-                mesh = self._meshes[name] = self._with_proxies(mesh, [key])
+                mesh = self._meshes[name] = self._states.with_proxies(mesh, [key])
             except Exception as error:  # noqa: BLE001  # a bug must not break the traffic
                 self.failures[name] = self._failure(name, f"cannot serve {key}", error)
                 return
         for stream in streams:
             stream.revision = mesh.revision
             stream.behind_since = now
-            self._send(stream, stream.session.publish(mesh.states[key], now), now)
+            self._send(stream, stream.session.publish(mesh.proxies[key].state, now), now)
 
     def _forget_deleted(self, snapshot: Snapshot) -> None:
         """Forget deleted proxies and meshes that no stream uses any more."""

@@ -82,7 +82,7 @@ def _add_listener(
     )
     prefix = listeners.ingress_prefix(gateway.spec["listeners"], protocol, port)
     manager = listeners.http_manager(prefix, table, logs)
-    host = listeners.wildcard_address(clusters.ip_preference(context.mesh, {}))
+    host = listeners.wildcard_address(clusters.ip_preference(context, {}))
     is_permissive = socket is not None and listener["tls"]["mode"] == "PERMISSIVE"
     chains = [listeners.chain(manager, {}, socket)]
     if is_permissive:

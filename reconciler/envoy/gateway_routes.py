@@ -76,7 +76,7 @@ def gateway_routes(
 ) -> list[GatewayRoute]:
     """Return the routes of a gateway on the listener with ``port``, one of its ``ports``."""
     found = []
-    for resource in context.mesh.gateway_routes.get(gateway.key.name, ()):
+    for resource in context.gateway_routes(gateway.key.name):
         for field in HTTP_ROUTE_FIELDS:
             if field not in resource.spec:
                 continue

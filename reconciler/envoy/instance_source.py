@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from reconciler.core.errors import UsageError
 from reconciler.core.escaping import escaped
@@ -22,16 +22,36 @@ Queries: TypeAlias = Callable[[], Collection[CloudMapQuery]]
 
 
 @dataclass(eq=False)
-class InstanceSource:
-    """No instances, and the base of all sources.
+class SourceHealth:
+    """Whether a source could be read the last time.
 
     Attributes:
-        error: Why the last read failed; empty if it did not.
+        error: Why it could not; empty if it could.
         read_at: The time of the last good read, of a clock that is never set; None before.
     """
 
-    error: str = field(default="", init=False)
-    read_at: float | None = field(default=None, init=False)
+    error: str = ""
+    read_at: float | None = None
+
+    def record(self, error: str = "") -> None:
+        """Record a read that failed with `error`, or a good one."""
+        if error and error != self.error:
+            logger.error("instances cannot be read, the last ones are kept: %s", escaped(error))
+        elif self.error and not error:
+            logger.info("instances can be read again")
+        self.error = error
+        if not error:
+            self.read_at = time.monotonic()
+
+    def age(self, now: float) -> float:
+        """Return the seconds since the last good read; 0 before it."""
+        return 0.0 if self.read_at is None else now - self.read_at
+
+
+class InstanceSource(Protocol):
+    """A source of instances."""
+
+    health: SourceHealth
 
     def start(self, queries: Queries) -> None:
         """Begin to read the instances for `queries`."""
@@ -41,27 +61,39 @@ class InstanceSource:
 
     def read(self) -> Instances:
         """Return the last good instances; the same object if they did not change."""
-        return NO_INSTANCES
-
-    def age(self, now: float) -> float:
-        """Return the seconds since the last good read; 0 before it."""
-        return 0.0 if self.read_at is None else now - self.read_at
-
-    def _report(self, error: str = "") -> None:
-        if error and error != self.error:
-            logger.error("instances cannot be read, the last ones are kept: %s", escaped(error))
-        elif self.error and not error:
-            logger.info("instances can be read again")
-        self.error = error
 
 
 @dataclass(eq=False)
-class InstancesFile(InstanceSource):
+class NoInstances:
+    """The source of a server to which no other was given."""
+
+    health: SourceHealth = field(default_factory=SourceHealth)
+
+    def start(self, queries: Queries) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def read(self) -> Instances:
+        """Return no instances."""
+        return NO_INSTANCES
+
+
+@dataclass(eq=False)
+class InstancesFile:
     """A file with instances, read again when it changes."""
 
     path: Path
+    health: SourceHealth = field(default_factory=SourceHealth)
     _stamp: tuple[int, int, int] = (0, 0, 0)
     _instances: Instances = field(default_factory=lambda: NO_INSTANCES)
+
+    def start(self, queries: Queries) -> None:
+        """Do nothing: `read` reads the file."""
+
+    def stop(self) -> None:
+        """Do nothing."""
 
     def read(self) -> Instances:
         """Return the instances of the last valid content of the file."""
@@ -72,10 +104,9 @@ class InstancesFile(InstanceSource):
                 self._instances = read_instances(str(self.path))
                 self._stamp = stamp
         except OSError as error:
-            self._report(f"reading {self.path}: {error.strerror}")
+            self.health.record(f"reading {self.path}: {error.strerror}")
         except UsageError as error:
-            self._report(str(error))
+            self.health.record(str(error))
         else:
-            self.read_at = time.monotonic()
-            self._report()
+            self.health.record()
         return self._instances

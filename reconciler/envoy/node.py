@@ -40,7 +40,7 @@ def node_proxy(context: MeshContext, node: Resource) -> ProxyConfig:
     config = ProxyConfig(node.key)
     place = Place(config.losses, node.key)
     logs = access_logs(node.spec, place)
-    host = listeners.wildcard_address(clusters.ip_preference(context.mesh, node.spec))
+    host = listeners.wildcard_address(clusters.ip_preference(context, node.spec))
     _add_ingress(context, node, config, logs, host)
     _add_egress(context, node, config, logs, host)
     return config
@@ -49,7 +49,7 @@ def node_proxy(context: MeshContext, node: Resource) -> ProxyConfig:
 def _add_ingress(
     context: MeshContext, node: Resource, config: ProxyConfig, logs: list[Message], host: str
 ) -> None:
-    loopback = clusters.loopback(clusters.ip_preference(context.mesh, node.spec))
+    loopback = clusters.loopback(clusters.ip_preference(context, node.spec))
     chains: list[Message] = []
     ports: set[int] = set()
     tls_ports: set[int] = set()
@@ -118,7 +118,7 @@ def _ingress_chains(
 def _add_egress(
     context: MeshContext, node: Resource, config: ProxyConfig, logs: list[Message], host: str
 ) -> None:
-    allow_all = context.mesh.spec.get("egressFilter", {}).get("type") == "ALLOW_ALL"
+    allow_all = context.mesh_field("egressFilter").get("type") == "ALLOW_ALL"
     outside = names.allow_all(context.name)
     chains: list[Message] = []
     tls_ports = {HTTPS_PORT}

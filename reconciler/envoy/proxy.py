@@ -43,7 +43,7 @@ class ProxyConfig:
             if target.cluster not in self.clusters:
                 cluster = context.share(
                     self.losses,
-                    ("cluster", target.cluster, policy.id),
+                    ("cluster", target, policy.id),
                     partial(egress_cluster, context, target, policy),
                 )
                 self.add_cluster(cluster.message)

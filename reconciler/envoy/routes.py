@@ -58,7 +58,7 @@ def http_routes(
         suffix: The suffix of the names of clusters.
         losses: Gets the losses.
     """
-    name = ("http", service.name, port, suffix)
+    name = ("http", service, port, suffix)
     return context.share(
         losses, name, lambda found: _http_routes(context, service, port, suffix, found)
     )
@@ -68,7 +68,7 @@ def tcp_target(
     context: MeshContext, service: Service, port: int, suffix: str, losses: list[Loss]
 ) -> TcpTarget:
     """Return the target of connections to a service on one of its TCP ports."""
-    name = ("tcp", service.name, port, suffix)
+    name = ("tcp", service, port, suffix)
     return context.share(
         losses, name, lambda found: _tcp_target(context, service, port, suffix, found)
     )
@@ -83,7 +83,7 @@ def service_host(
         routes = http_routes(context, service, port, suffix, found)
         return Host(virtual_host(service.name, (port,), routes.messages), routes.targets)
 
-    return context.share(losses, ("host", service.name, port, suffix), build)
+    return context.share(losses, ("host", service, port, suffix), build)
 
 
 def virtual_host(name: str, ports: Iterable[int], routes: Iterable[Message]) -> Message:

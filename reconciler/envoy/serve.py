@@ -20,7 +20,7 @@ from reconciler.envoy.bootstrap import Address
 from reconciler.envoy.control_plane import ControlPlane
 from reconciler.envoy.counters import Counters
 from reconciler.envoy.follower import Follower, LiveState, StateUnreadableError
-from reconciler.envoy.instance_source import InstanceSource
+from reconciler.envoy.instance_source import InstanceSource, NoInstances
 from reconciler.envoy.metrics import Scrape
 from reconciler.envoy.node_identity import NodeIdentity, ProxyId
 from reconciler.envoy.proxy_state import ProxyHistory
@@ -52,7 +52,7 @@ class EnvoyServer:
     state_of: Callable[[str, str], LiveState]
     identity: NodeIdentity
     options: TranslateOptions = field(default_factory=TranslateOptions)
-    instances: InstanceSource = field(default_factory=InstanceSource)
+    instances: InstanceSource = field(default_factory=NoInstances)
     tls: ServerTls | None = None
     socket_mode: int = SOCKET_MODE
     make_session: Callable[[ProxyHistory], AdsSession] = AdsSession
@@ -170,7 +170,7 @@ class EnvoyServer:
                 "account": account,
                 "region": region,
                 "is_current": follower.is_current,
-                "instances_error": self.instances.error or None,
+                "instances_error": self.instances.health.error or None,
                 **plane_status(follower.plane, now),
             }
             for (account, region), follower in sorted(self._followers.items())
@@ -178,7 +178,7 @@ class EnvoyServer:
 
     async def _metrics(self) -> str:
         planes = tuple(follower.plane for follower in self._followers.values())
-        age = self.instances.age(time.monotonic())
+        age = self.instances.health.age(time.monotonic())
         return Scrape(self.counters, planes, await self._is_current(), age).exposition()
 
     async def _is_current(self) -> bool:

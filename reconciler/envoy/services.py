@@ -26,11 +26,11 @@ class RoutePart(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """A virtual service: its provider, and the protocols of the ports that callers use.
 
-    Its name is a host name.
+    Its name is a host name. It is a part of the names of shared results, so it equals only itself.
     """
 
     name: str
@@ -46,7 +46,7 @@ def find_service(context: MeshContext, name: str, losses: list[Loss]) -> Service
 
 def route_parts(context: MeshContext, router: Resource, losses: list[Loss]) -> list[RoutePart]:
     """Return the routes of a router."""
-    routes = context.mesh.routes.get(router.key.name, ())
+    routes = context.routes(router.key.name)
     return [part for resource in routes for part in _parts(resource, losses)]
 
 
@@ -70,14 +70,14 @@ def is_host(name: str) -> bool:
 
 
 def _service(context: MeshContext, name: str, losses: list[Loss]) -> Service | None:
-    resource = context.mesh.services.get(name)
+    resource = context.service(name)
     if resource is None:
         return None
     place = Place(losses, resource.key)
     if not is_host(name):
         place.refuse("the name is not a host name, so no request can reach the service")
         return None
-    first = context.mesh.first_by_host[name.lower()]
+    first = context.first_by_host(name.lower())
     if first != name:
         place.refuse(f"{first} differs only in case, and host names do not; only it is served")
         return None
@@ -86,10 +86,10 @@ def _service(context: MeshContext, name: str, losses: list[Loss]) -> Service | N
     node, router, ports = None, None, dict[int, str]()
     match provider:
         case {"virtualNode": {"virtualNodeName": provider_name}}:
-            node = context.mesh.nodes.get(provider_name)
+            node = context.node(provider_name)
             ports = _listener_ports(node) if node else {}
         case {"virtualRouter": {"virtualRouterName": provider_name}}:
-            router = context.mesh.routers.get(provider_name)
+            router = context.router(provider_name)
             ports = _router_ports(context, router, losses) if router else {}
     if not ports:
         place.warn("no provider with a listener is there, so callers cannot reach the service")

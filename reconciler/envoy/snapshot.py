@@ -57,6 +57,15 @@ class PolledInstances(dict[tuple[str, str], tuple[Instance, ...]]):
     __hash__ = None  # as of a dict
 
 
+def matching_instances(instances: Instances, query: CloudMapQuery) -> tuple[Instance, ...] | None:
+    """Return the instances of a query; None if they are not known yet."""
+    if isinstance(instances, PolledInstances) and query not in instances.queries:
+        return None
+    wanted = dict(query.attributes).items()
+    found = instances.get((query.namespace, query.service), ())
+    return tuple(it for it in found if wanted <= it.attributes.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource; ``spec`` is shared and must not be changed."""

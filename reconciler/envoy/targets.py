@@ -55,7 +55,7 @@ def cluster_choice(weights: dict[Target, int]) -> Message:
 def target_ports(context: MeshContext, action: Part) -> Iterator[tuple[int, str]]:
     """Yield the ports and protocols of the listeners that the targets of a route name."""
     for item in action["weightedTargets"]:
-        node = context.mesh.nodes.get(item["virtualNode"])
+        node = context.node(item["virtualNode"])
         index = _listener_index(node, item.get("port")) if node else None
         if node and index is not None:
             mapping = node.spec["listeners"][index]["portMapping"]
@@ -64,7 +64,7 @@ def target_ports(context: MeshContext, action: Part) -> Iterator[tuple[int, str]
 
 def _target(context: MeshContext, item: Part, suffix: str, place: Place) -> Target:
     name = item["virtualNode"]
-    node = context.mesh.nodes.get(name)
+    node = context.node(name)
     index = _listener_index(node, item.get("port")) if node else None
     if node and index is not None:
         return listener_target(context, node, index, suffix)

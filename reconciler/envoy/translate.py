@@ -38,16 +38,22 @@ class Translator:
         name = mesh_id(key)
         mesh = self._snapshot.meshes[name]
         context = self._contexts.setdefault(name, MeshContext(mesh, self._options.acm))
-        if key.kind == "virtual-gateway":
-            config = gateway_proxy(context, mesh.gateways[key.name])
-        else:
-            config = node_proxy(context, mesh.nodes[key.name])
-        config.losses[:] = dict.fromkeys(config.losses)
-        return config
+        return translate_proxy(context, key)
 
     def translate_all(self) -> Mapping[Key, ProxyConfig]:
         """Return the configurations of all proxies."""
         return {key: self.translate(key) for key in self._snapshot.proxies}
+
+
+def translate_proxy(context: MeshContext, key: Key) -> ProxyConfig:
+    """Return the configuration of the proxy of a node or gateway in the mesh of ``context``.
+
+    It is the same object for as long as it does not change.
+
+    Raises:
+        KeyError: The mesh does not have it.
+    """
+    return context.share([], key, lambda _: _proxy(context, key))
 
 
 def translate(snapshot: Snapshot, key: Key, options: TranslateOptions | None = None) -> ProxyConfig:
@@ -59,3 +65,13 @@ def all_losses(configs: Mapping[Key, ProxyConfig]) -> list[Loss]:
     """Return the losses of all proxies, without duplicates, by resource and path."""
     found = dict.fromkeys(loss for config in configs.values() for loss in config.losses)
     return sorted(found, key=lambda loss: (loss.key, loss.path, loss.words))
+
+
+def _proxy(context: MeshContext, key: Key) -> ProxyConfig:
+    is_gateway = key.kind == "virtual-gateway"
+    resource = context.gateway(key.name) if is_gateway else context.node(key.name)
+    if resource is None:
+        raise KeyError(key)
+    config = gateway_proxy(context, resource) if is_gateway else node_proxy(context, resource)
+    config.losses[:] = dict.fromkeys(config.losses)
+    return config

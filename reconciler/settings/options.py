@@ -772,6 +772,17 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "interval",
+        OptionGroup.ENVOY,
+        "With --watch: seconds between two reads of a target or a git repository.",
+        "SECONDS",
+        OptionType.SECONDS,
+        30,
+        command="envoy export",
+        configurable=False,
+        minimum=1,
+    ),
+    Option(
         "check",
         OptionGroup.ENVOY,
         "Validate each configuration with the envoy on PATH, and write nothing if it rejects one.",

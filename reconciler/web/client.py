@@ -60,14 +60,18 @@ def fetch_status(url: str) -> tuple[str, DaemonStatus]:
     return text, _parse(url, text, _status)
 
 
-def fetch_proxies(url: str) -> tuple[str, list[dict[str, Any]]]:
+def fetch_proxies(
+    url: str, timeout: float = limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
+) -> tuple[str, list[dict[str, Any]]]:
     """Return what an endpoint says of its Envoys: the JSON text, and one object for each scope.
+
+    Each step of the request takes at most `timeout` seconds.
 
     Raises:
         UsageError: `url` is not a valid URL.
         DaemonError: No endpoint that serves Envoys responds at `url`.
     """
-    text = _request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT)
+    text = _request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT, timeout=timeout)
     return text, _parse(url, text, _scopes)
 
 
@@ -95,12 +99,13 @@ def _request(
     *,
     token: str | None = None,
     server: tuple[str, str] = _DAEMON,
+    timeout: float = limits.DAEMON_RESPONSE_TIMEOUT_SECONDS,
 ) -> str:
     """Return the body of the response.
 
     With a body, there is no timeout as long as the daemon answers status requests.
     """
-    connection = _connection(url)
+    connection = _connection(url, timeout)
     headers = {"Accept": "application/json"}
     if token is not None:
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -132,7 +137,7 @@ def _request(
     return answer
 
 
-def _connection(url: str) -> http.client.HTTPConnection:
+def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
     # Not urllib: proxy environment variables must not send the token to another host.
     try:
         parts = urlsplit(url)
@@ -149,10 +154,8 @@ def _connection(url: str) -> http.client.HTTPConnection:
         # Do not repeat the URL, because it may contain a password.
         raise UsageError("invalid --url: use http://HOST:PORT or https://HOST")
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(
-            host, port, timeout=limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
-        )
-    return http.client.HTTPConnection(host, port, timeout=limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(host, port, timeout=timeout)
+    return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
 def _error_message(status: int, body: str) -> str:

@@ -10,7 +10,7 @@ from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
 from reconciler.endpoint import Readable, Resource, Scope, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
-from reconciler.envoy.instance_source import InstancesFile, InstanceSource
+from reconciler.envoy.instance_source import InstancesFile, InstanceSource, NoInstances
 from reconciler.envoy.instances import read_instances
 from reconciler.envoy.node_identity import NodeIdentity
 from reconciler.envoy.serve import EnvoyServer
@@ -77,7 +77,7 @@ def _instance_source(file: str | None, region: str | None) -> InstanceSource:
         # A wrong file is an error at the start; later, the last good content is kept.
         read_instances(file)
         return InstancesFile(Path(file))
-    return InstanceSource() if region is None else open_cloud_map(region)
+    return NoInstances() if region is None else open_cloud_map(region)
 
 
 def _key(resource: Resource) -> Key:

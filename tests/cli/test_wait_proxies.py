@@ -1,9 +1,10 @@
 """apply --wait-proxies returns when the Envoys have acknowledged the changes."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from conftest import Cli, Run
 from daemons import eventually
 from envoy.ads_client import AdsClient, client, request
 
+from reconciler import limits
 from reconciler.cli.xds_options import proxy_documents
 from reconciler.endpoint import LocalEndpoint, Scope
 from reconciler.envoy.bootstrap import Address
@@ -115,6 +117,8 @@ def test_apply_returns_when_the_proxy_has_acknowledged(
 ) -> None:
     done = apply(80)
     assert done.code == 0, done.err
+    assert "acknowledged" not in done.out
+    assert "--wait-proxies: no Envoy of the changed meshes is connected to http" in done.err
     with proxy(socket):
         eventually(lambda: is_settled(server))
         done = apply(81)
@@ -192,6 +196,32 @@ def test_a_server_that_is_lost_during_the_wait_has_acknowledged_nothing(
     done = apply(80, seconds="0.2")
     assert done.code == 4
     assert "failed: the server is lost" in done.err
+    del server
+
+
+def test_a_server_that_does_not_answer_takes_no_longer_than_the_wait(
+    apply: Callable[..., Run], endpoint: LocalEndpoint, server: EnvoyServer
+) -> None:
+    show = endpoint.documents["/_endpoint/proxies"]
+    answers, ended = iter([show()]), Event()
+
+    def show_once() -> Document:
+        first = next(answers, None)
+        if first is None:
+            ended.wait(60)
+        return first or show()
+
+    endpoint.documents["/_endpoint/proxies"] = show_once
+    began = time.monotonic()
+    try:
+        done = apply(80, seconds="0.5")
+    finally:
+        seconds = time.monotonic() - began
+        ended.set()
+    assert done.code == 4
+    assert "no response from the endpoint at http" in done.err
+    # The timeout of other requests is 10 seconds, and the apply itself takes some time.
+    assert seconds < limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
     del server
 
 

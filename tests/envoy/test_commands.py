@@ -253,6 +253,54 @@ def exporting(here: Path, *more: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.process
+def test_watch_follows_the_live_resources(
+    cli: Cli, here: Path, write: Write, endpoint: LocalEndpoint
+) -> None:
+    target = ("--endpoint-url", endpoint.url, "--owner", "o")
+    assert cli("apply", BASICS, *target, "--auto-approve").code == 0
+    watch = ("--watch", "--interval", "1", "--grace", "0")
+    process = exporting(here, "--live", *target, *watch)
+    routes = here / FRONT / "rds.rds_egress_http_80.json"
+    try:
+        eventually(routes.exists)
+        changed = write(
+            "changed.yaml", Path(BASICS).read_text().replace("weight: 90", "weight: 70")
+        )
+        assert cli("apply", str(changed), *target, "--auto-approve").code == 0
+        eventually(lambda: '"weight": 70' in routes.read_text())
+        code, errors = ended(process, signal.SIGTERM)
+        assert code == 143
+        assert "valid state" not in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.process
+def test_watch_keeps_the_files_of_a_target_that_is_lost(cli: Cli, here: Path) -> None:
+    with LocalEndpoint(None) as endpoint:
+        target = ("--endpoint-url", endpoint.url, "--owner", "o")
+        assert cli("apply", BASICS, *target, "--auto-approve").code == 0
+        process = exporting(here, "--live", *target, "--watch", "--interval", "1")
+        try:
+            eventually((here / FRONT / "bootstrap.yaml").exists)
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+    try:
+        told_of(process, "the files are those of the last valid state")
+        code, _ = ended(process, signal.SIGTERM)
+        assert code == 143
+    finally:
+        process.kill()
+        process.communicate()
+    assert cli("envoy", "export", "out", BASICS).out.endswith(
+        "Exported 3 proxies, 0 of them changed.\n"
+    )
+
+
+@pytest.mark.process
 def test_watch_tries_again_to_write(write: Write, here: Path) -> None:
     text = Path(BASICS).read_text()
     write("manifests/m.yaml", text)

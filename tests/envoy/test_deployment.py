@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from daemons import eventually
 from deploy_files import DEPLOY, instructions, read, read_all
 from envoy.envoys import Envoy
+from envoy.live_states import ChangingState, served
+
+from reconciler.cli.xds_options import probe_documents
 
 COMPOSE = read("compose-envoy.yaml")["services"]
 POD = read("kubernetes-envoy/application/deployment.yaml")["spec"]["template"]["spec"]
@@ -76,6 +81,26 @@ def test_the_pod_has_the_redirect_that_live_tests_use() -> None:
     assert POD["securityContext"]["fsGroup"] == envoy["securityContext"]["runAsGroup"]
     mounts = {it["name"]: it["mountPath"] for it in envoy["volumeMounts"]}
     assert envoy["command"] == ["envoy", "-c", f"{mounts['envoy']}/web.yaml"]
+
+
+def test_the_probes_of_the_server_are_paths_that_it_serves(tmp_path: Path) -> None:
+    (container,) = SERVER["spec"]["template"]["spec"]["containers"]
+    probes = {name: it["httpGet"] for name, it in container.items() if name.endswith("Probe")}
+    assert {it["port"] for it in probes.values()} == {"http"}
+    ports = {it["name"]: it["containerPort"] for it in container["ports"]}
+    assert f"--listen=0.0.0.0:{ports['http']}" in container["args"]
+    state = ChangingState({})
+    with served(state, tmp_path) as server:
+        documents = probe_documents(server)
+        startup, liveness, readiness = (
+            documents[probes[f"{name}Probe"]["path"]]
+            for name in ("startup", "liveness", "readiness")
+        )
+        assert startup().status == liveness().status == readiness().status == 200
+        state.fail("lost")
+        eventually(lambda: startup().status == 503)
+        # Its Envoys keep their last state, and others come to it.
+        assert liveness().status == readiness().status == 200
 
 
 def test_the_pod_reaches_the_server_by_its_name() -> None:

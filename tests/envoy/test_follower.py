@@ -12,7 +12,7 @@ from envoy.ads_client import client, request
 from envoy.live_states import ChangingState, served
 from envoy.meshes import shop
 
-from reconciler.envoy.instance_source import InstanceSource
+from reconciler.envoy.instance_source import NoInstances
 from reconciler.envoy.proxy_state import CLUSTERS
 from reconciler.envoy.serve import EnvoyServer
 from reconciler.envoy.snapshot import NO_INSTANCES, Instances
@@ -92,7 +92,7 @@ def test_proxies_wait_for_a_state_that_cannot_be_read_yet(tmp_path: Path) -> Non
         assert proxy.receive().type_url == CLUSTERS
 
 
-class NewInstances(InstanceSource):
+class NewInstances(NoInstances):
     """Instances that a test changes."""
 
     instances: Instances = NO_INSTANCES

@@ -25,19 +25,19 @@ def test_a_file_that_is_wrong_or_gone_is_reported_and_changes_nothing(
     file = tmp_path / "instances.yaml"
     source = InstancesFile(file)
     assert not source.read()
-    assert source.error == f"reading {file}: No such file or directory"
-    assert source.age(7) == 0
+    assert source.health.error == f"reading {file}: No such file or directory"
+    assert source.health.age(7) == 0
     file.write_text(json.dumps([SERVICE]))
     first = source.read()
     assert first["shop", "web"][0].ipv4 == "10.0.0.1"
     assert source.read() is first
-    assert source.error == ""
-    assert source.read_at is not None
-    assert source.age(source.read_at + 7) == 7
+    assert source.health.error == ""
+    assert source.health.read_at is not None
+    assert source.health.age(source.health.read_at + 7) == 7
     file.write_text("- wrong")
     assert source.read() is first
     assert source.read() is first
-    assert "reading" in source.error
+    assert "reading" in source.health.error
     file.unlink()
     assert source.read() is first
     texts = [record.getMessage() for record in caplog.records]
@@ -74,16 +74,16 @@ def test_the_last_response_is_kept_on_errors() -> None:
     cloud_map.by_query[WEB] = response(1, "10.0.0.2", "10.0.0.1")
     source.poll([WEB])
     assert addresses(source) == ["10.0.0.1", "10.0.0.2"]
-    first, read_at = source.read(), source.read_at
+    first, read_at = source.read(), source.health.read_at
     cloud_map.by_query[WEB] = "throttled"
     source.poll([WEB])
     assert source.read() is first
-    assert source.error == "throttled"
-    assert source.read_at == read_at
+    assert source.health.error == "throttled"
+    assert source.health.read_at == read_at
     cloud_map.by_query[WEB] = response(2)
     source.poll([WEB])
     assert addresses(source) == []
-    assert source.error == ""
+    assert source.health.error == ""
 
 
 def test_another_order_or_the_same_revision_is_no_change() -> None:

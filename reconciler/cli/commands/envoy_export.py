@@ -163,7 +163,7 @@ def _changes(invocation: Invocation, stop: Event) -> Iterator[None]:
     # No event tells of a change of a target or of a git repository.
     if invocation["live"] or any(map(is_git, source_paths(invocation))):
         yield
-        while not stop.wait(limits.ENVOY_LIVE_INTERVAL_SECONDS):
+        while not stop.wait(invocation["interval"]):
             yield
         return
     paths, schedule = source_paths(invocation), PollSchedule()
