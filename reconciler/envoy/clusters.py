@@ -101,10 +101,30 @@ def pass_through_cluster(name: str) -> Message:
     }
 
 
-def egress_cluster(
+def egress_clusters(
+    context: MeshContext, targets: tuple[Target, ...], policy: ClientPolicy, losses: list[Loss]
+) -> tuple[Cluster, ...]:
+    """Return the clusters of targets as callers with ``policy`` see them, who share them."""
+    return context.share(losses, _egress_clusters, targets, policy)
+
+
+def protocol_options(protocol: str) -> Message:
+    """Return the fields of a cluster that make Envoy speak the protocol of a listener."""
+    if protocol not in HTTP2_PROTOCOLS:
+        return {}
+    options = typed(_HTTP_OPTIONS, {"explicit_http_config": {"http2_protocol_options": {}}})
+    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: options}}
+
+
+def _egress_clusters(
+    context: MeshContext, targets: tuple[Target, ...], policy: ClientPolicy, losses: list[Loss]
+) -> tuple[Cluster, ...]:
+    return tuple(context.share(losses, _egress_cluster, target, policy) for target in targets)
+
+
+def _egress_cluster(
     context: MeshContext, target: Target, policy: ClientPolicy, losses: list[Loss]
 ) -> Cluster:
-    """Return the cluster of a target as callers with ``policy`` see it."""
     node, index, name = context.node(target.node), target.listener, target.cluster
     if node is None or index is None:
         return empty_cluster(name)
@@ -139,14 +159,6 @@ def egress_cluster(
     message["dns_lookup_family"] = _DNS_FAMILIES[preference]
     message["load_assignment"] = _assignment(name, [_endpoint(host, port, health_port)])
     return Cluster(message)
-
-
-def protocol_options(protocol: str) -> Message:
-    """Return the fields of a cluster that make Envoy speak the protocol of a listener."""
-    if protocol not in HTTP2_PROTOCOLS:
-        return {}
-    options = typed(_HTTP_OPTIONS, {"explicit_http_config": {"http2_protocol_options": {}}})
-    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: options}}
 
 
 def _circuit_breakers(limits: dict[str, int]) -> Message:

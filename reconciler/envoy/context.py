@@ -6,7 +6,7 @@ the result was made of. The context is the only way to the mesh, so it knows all
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from reconciler.envoy.losses import Loss
 from reconciler.envoy.snapshot import (
@@ -19,6 +19,8 @@ from reconciler.envoy.snapshot import (
 from reconciler.envoy.tls import AcmMap
 
 _Built = TypeVar("_Built")
+_Name: TypeAlias = tuple[Any, ...]
+"""The name of a result: the function that builds it, and its arguments."""
 
 
 class _Read(NamedTuple):
@@ -36,17 +38,18 @@ class _Read(NamedTuple):
 
 @dataclass(slots=True)
 class _Sources:
-    """The values and the shared results that a result was made of, the latter by their names."""
+    """The values and the shared results that a result is made of."""
 
     reads: set[_Read] = field(default_factory=set)
-    parts: set[Hashable] = field(default_factory=set)
+    parts: "list[_Result]" = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Result:
     value: Any
     losses: tuple[Loss, ...]
-    sources: _Sources
+    reads: frozenset[_Read]
+    parts: "tuple[_Result, ...]"
     is_asked_for: bool
     """Whether it is no part of another result."""
 
@@ -57,7 +60,7 @@ class MeshContext:
 
     _mesh: Mesh
     acm: AcmMap
-    _results: dict[Hashable, _Result] = field(default_factory=dict)
+    _results: dict[_Name, _Result] = field(default_factory=dict)
     """A result comes after its parts."""
     _open: _Sources | None = None
     """The sources of the result that is being built."""
@@ -110,19 +113,23 @@ class MeshContext:
         return found
 
     def share(
-        self, losses: list[Loss], name: Hashable, build: Callable[[list[Loss]], _Built]
+        self, losses: list[Loss], build: Callable[..., _Built], *arguments: Hashable
     ) -> _Built:
-        """Return the result of ``build``, which is called once for each ``name``.
+        """Return the result of ``build``, which is called once for each set of arguments.
 
         Args:
             losses: Gets the losses of the result.
-            name: Has everything that ``build`` depends on, except what it gets from this context.
-            build: Is called with the list for its losses.
+            build: Is called with this context, the arguments, and the list for its losses.
+            arguments: Everything that the result depends on besides this context.
         """
+        name = (build, *arguments)
+        known = self._results.get(name)
+        if known is None:
+            known = self._build(name)
         if self._open is not None:
-            self._open.parts.add(name)
-        known = self._results.get(name) or self._build(name, build)
-        losses.extend(known.losses)
+            self._open.parts.append(known)
+        if known.losses:
+            losses.extend(known.losses)
         built: _Built = known.value
         return built
 
@@ -130,23 +137,25 @@ class MeshContext:
         """Return the context of another snapshot of the mesh, with the results that it keeps."""
         # Another thread may add results.
         results = self._results.copy()
-        reads = {read for result in results.values() for read in result.sources.reads}
+        reads = {read for result in results.values() for read in result.reads}
         changed = {read for read in reads if read.value(self._mesh) != read.value(mesh)}
-        stale: set[Hashable] = set()
-        for name, result in results.items():
-            sources = result.sources
-            if not (sources.reads.isdisjoint(changed) and sources.parts.isdisjoint(stale)):
-                stale.add(name)
+        stale: set[_Result] = set()
+        for result in results.values():
+            if not (changed.isdisjoint(result.reads) and stale.isdisjoint(result.parts)):
+                stale.add(result)
         return type(self)(mesh, self.acm, _used(results, stale))
 
-    def _build(self, name: Hashable, build: Callable[[list[Loss]], Any]) -> _Result:
-        outer, self._open = self._open, _Sources()
+    def _build(self, name: _Name) -> _Result:
+        build, *arguments = name
+        outer, sources = self._open, _Sources()
         losses: list[Loss] = []
+        self._open = sources
         try:
-            value = build(losses)
-            result = _Result(value, tuple(losses), self._open, is_asked_for=outer is None)
+            value = build(self, *arguments, losses)
         finally:
             self._open = outer
+        reads, parts = frozenset(sources.reads), tuple(sources.parts)
+        result = _Result(value, tuple(losses), reads, parts, is_asked_for=outer is None)
         self._results[name] = result
         return result
 
@@ -157,16 +166,16 @@ class MeshContext:
         return read.value(self._mesh)
 
 
-def _used(results: dict[Hashable, _Result], stale: set[Hashable]) -> dict[Hashable, _Result]:
+def _used(results: dict[_Name, _Result], stale: set[_Result]) -> dict[_Name, _Result]:
     """Return the results that are not stale, except those that nothing used any more.
 
     Most parts of a stale result are parts of the next one too.
     """
-    parts: set[Hashable] = set()
+    parts: set[_Result] = set()
     found = []
     for name, result in reversed(results.items()):
-        if result.is_asked_for or name in parts:
-            parts |= result.sources.parts
-            if name not in stale:
+        if result.is_asked_for or result in parts:
+            parts.update(result.parts)
+            if result not in stale:
                 found.append((name, result))
     return dict(reversed(found))

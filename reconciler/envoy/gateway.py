@@ -131,7 +131,7 @@ def _add_egress(
         service = route.service
         if service.name not in hosts:
             messages, targets = _service_routes(context, config, service)
-            config.add_targets(context, targets, policy)
+            config.add_egress(clusters.egress_clusters(context, targets, policy, config.losses))
             hosts[service.name] = virtual_host(service.name, service.ports, messages)
         if route.keeps_host:
             messages = hosts[service.name]["routes"]

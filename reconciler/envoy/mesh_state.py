@@ -2,22 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from reconciler.core.resources import Key
 from reconciler.envoy.context import MeshContext
-from reconciler.envoy.packing import Packer
+from reconciler.envoy.packing import PackedProxy, Packer
 from reconciler.envoy.proxy import ProxyConfig
-from reconciler.envoy.proxy_state import ProxyState
 from reconciler.envoy.snapshot import MeshId, Snapshot
 from reconciler.envoy.translate import TranslateOptions, translate_proxy
-
-
-class Translated(NamedTuple):
-    """A proxy, translated and packed."""
-
-    config: ProxyConfig
-    state: ProxyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +18,7 @@ class MeshState:
     snapshot: Snapshot
     context: MeshContext
     revision: int
-    proxies: Mapping[Key, Translated] = field(default_factory=dict)
+    proxies: Mapping[Key, PackedProxy] = field(default_factory=dict)
 
     def has(self, key: Key) -> bool:
         """Whether the mesh has the node or gateway of a proxy."""
@@ -59,7 +50,7 @@ class MeshStates:
     ) -> MeshState:
         """Return a state with the proxies of `keys` too; shares those of `before`."""
         known = before.proxies if before else {}
-        added: dict[Key, Translated] = {}
+        added: dict[Key, PackedProxy] = {}
         changed: list[ProxyConfig] = []
         for key in keys:
             config = translate_proxy(mesh.context, key)
@@ -67,6 +58,6 @@ class MeshStates:
                 added[key] = known[key]
             else:
                 changed.append(config)
-        for config, state in zip(changed, self._packer.pack(changed), strict=True):
-            added[config.key] = Translated(config, state)
+        for config, state in zip(changed, self._packer.pack(changed, known), strict=True):
+            added[config.key] = PackedProxy(config, state)
         return replace(mesh, proxies={**mesh.proxies, **added})

@@ -1,12 +1,11 @@
 """The proxy of a virtual node: the listeners behind the redirect of its task."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.envoy import clusters, listeners, names
 from reconciler.envoy.access_logs import access_logs
 from reconciler.envoy.context import MeshContext
-from reconciler.envoy.losses import Place, RefusedError
+from reconciler.envoy.losses import Loss, Place, RefusedError
 from reconciler.envoy.messages import Message, Part
 from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.routes import service_host, tcp_target
@@ -19,20 +18,21 @@ HTTPS_PORT = 443
 _AWS_NAMES = "*.amazonaws.com"
 
 
-class _Backend(NamedTuple):
-    service: Service
-    policy: ClientPolicy
-    suffix: str
-    position: int
-    """Its place among the backends of the node."""
+class _Egress(NamedTuple):
+    """One port of a service, as callers with one policy see it.
 
+    Attributes:
+        is_tcp: Whether the port is for the service alone.
+        message: The virtual host of the service, or the target of its TCP connections.
+        clusters: The clusters of its targets.
+        losses: The losses of these.
+    """
 
-@dataclass(slots=True)
-class _EgressPort:
-    """The backends on one port: the first decides whether it is for HTTP or one TCP service."""
-
+    service: str
     is_tcp: bool
-    backends: list[_Backend]
+    message: Message
+    clusters: tuple[clusters.Cluster, ...]
+    losses: tuple[Loss, ...]
 
 
 def node_proxy(context: MeshContext, node: Resource) -> ProxyConfig:
@@ -122,18 +122,23 @@ def _add_egress(
     outside = names.allow_all(context.name)
     chains: list[Message] = []
     tls_ports = {HTTPS_PORT}
-    for port, egress in _egress_ports(context, node, config).items():
-        if egress.is_tcp:
-            chains.append(_tcp_chain(context, config, port, egress.backends[0], logs))
+    for port, services in _egress_ports(context, node, config).items():
+        for service in services:
+            config.losses.extend(service.losses)
+            config.add_egress(service.clusters)
+        if services[0].is_tcp:
+            proxy = listeners.tcp_proxy("egress", services[0].message, logs)
+            chains.append(listeners.chain(proxy, {"destination_port": port}))
             continue
-        table = _egress_table(context, config, port, egress.backends)
+        hosts = [service.message for service in services]
         if allow_all:
-            table["virtual_hosts"].append(_outside_host(outside))
+            hosts.append(_outside_host(outside))
             tls_ports.add(port)
             match = {"destination_port": port, "transport_protocol": "tls"}
             chains.append(listeners.chain(_pass_through(outside, logs), match))
-        config.add_route_table(table)
-        manager = listeners.http_manager("egress", table["name"], logs)
+        table = names.route_table("egress", "http", port)
+        config.add_route_table({"name": table, "virtual_hosts": hosts})
+        manager = listeners.http_manager("egress", table, logs)
         chains.append(listeners.chain(manager, {"destination_port": port}))
     aws = names.amazonaws(context.name)
     config.add_cluster(clusters.pass_through_cluster(aws))
@@ -149,75 +154,69 @@ def _add_egress(
 
 def _egress_ports(
     context: MeshContext, node: Resource, config: ProxyConfig
-) -> dict[int, _EgressPort]:
-    ports: dict[int, _EgressPort] = {}
-    for backend in _backends(context, node, config):
-        for port, protocol in backend.service.ports.items():
-            egress = ports.get(port)
-            if egress is None:
-                ports[port] = _EgressPort(protocol == TCP, [backend])
-            elif egress.is_tcp or protocol == TCP:
-                _backend_place(node, config, backend.position).refuse(
-                    f"{egress.backends[0].service.name} has port {port} already, and a port is for "
-                    "one tcp service, or for http services; connections go to the first backend"
-                )
-            else:
-                egress.backends.append(backend)
-    return ports
-
-
-def _backends(context: MeshContext, node: Resource, config: ProxyConfig) -> list[_Backend]:
-    place = Place(config.losses, node.key)
+) -> dict[int, list[_Egress]]:
+    """Return the services on each port: HTTP services, or one TCP service."""
     default = client_policy(
         node.spec.get("backendDefaults", {}).get("clientPolicy", {}),
         context.acm,
-        place / "backendDefaults" / "clientPolicy",
+        Place(config.losses, node.key) / "backendDefaults" / "clientPolicy",
     )
-    found: dict[str, _Backend] = {}
+    ports: dict[int, list[_Egress]] = {}
+    seen: set[str] = set()
     for index, item in enumerate(node.spec.get("backends", ())):
         backend = item.get("virtualService", {})
         # AWS's text allows the ARN of a service in place of its name.
         name = backend.get("virtualServiceName", "").rpartition("/")[2]
-        service = find_service(context, name, config.losses)
-        policy = default
+        policy, suffix = default, ""
         if "clientPolicy" in backend:
             at = _backend_place(node, config, index) / "clientPolicy"
             policy = client_policy(backend["clientPolicy"], context.acm, at)
-        if service is None:
+            suffix = policy.suffix(default)
+        found = context.share(config.losses, _backend, name, suffix, policy)
+        if found is None:
             (_backend_place(node, config, index) / "virtualServiceName").warn(
                 "callers cannot reach a virtual service of this name"
             )
-        elif name in found:
+        elif name in seen:
             _backend_place(node, config, index).warn(
                 "the service is there twice; the first backend counts"
             )
         else:
-            found[name] = _Backend(service, policy, policy.suffix(default), index)
-    return [*found.values()]
+            seen.add(name)
+            for port, egress in found.items():
+                others = ports.setdefault(port, [])
+                if others and (others[0].is_tcp or egress.is_tcp):
+                    _backend_place(node, config, index).refuse(
+                        f"{others[0].service} has port {port} already, and a port is for one tcp "
+                        "service, or for http services; connections go to the first backend"
+                    )
+                else:
+                    others.append(egress)
+    return ports
 
 
 def _backend_place(node: Resource, config: ProxyConfig, index: int) -> Place:
     return Place(config.losses, node.key) / "backends" / index / "virtualService"
 
 
-def _egress_table(
-    context: MeshContext, config: ProxyConfig, port: int, backends: list[_Backend]
-) -> Message:
-    hosts = []
-    for backend in backends:
-        host = service_host(context, backend.service, port, backend.suffix, config.losses)
-        config.add_targets(context, host.targets, backend.policy)
-        hosts.append(host.message)
-    return {"name": names.route_table("egress", "http", port), "virtual_hosts": hosts}
+def _backend(
+    context: MeshContext, name: str, suffix: str, policy: ClientPolicy, losses: list[Loss]
+) -> dict[int, _Egress] | None:
+    service = find_service(context, name, losses)
+    if service is None:
+        return None
+    return {port: _egress(context, service, port, suffix, policy) for port in service.ports}
 
 
-def _tcp_chain(
-    context: MeshContext, config: ProxyConfig, port: int, backend: _Backend, logs: list[Message]
-) -> Message:
-    target = tcp_target(context, backend.service, port, backend.suffix, config.losses)
-    config.add_targets(context, target.targets, backend.policy)
-    proxy = listeners.tcp_proxy("egress", target.message, logs)
-    return listeners.chain(proxy, {"destination_port": port})
+def _egress(
+    context: MeshContext, service: Service, port: int, suffix: str, policy: ClientPolicy
+) -> _Egress:
+    losses: list[Loss] = []
+    is_tcp = service.ports[port] == TCP
+    translate = tcp_target if is_tcp else service_host
+    found = translate(context, service, port, suffix, losses)
+    called = clusters.egress_clusters(context, found.targets, policy, losses)
+    return _Egress(service.name, is_tcp, found.message, called, tuple(losses))
 
 
 def _pass_through(cluster: str, logs: list[Message]) -> Message:

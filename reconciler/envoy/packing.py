@@ -8,8 +8,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+from reconciler.core.resources import Key
 from reconciler.envoy import encoding
 from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
@@ -29,6 +32,14 @@ _NAMES = {
     LISTENERS: encoding.LISTENER,
 }
 _VIRTUAL_HOST = "virtual host"
+_NONE: Mapping[Key, "PackedProxy"] = MappingProxyType({})
+
+
+class PackedProxy(NamedTuple):
+    """A proxy, translated and packed."""
+
+    config: ProxyConfig
+    state: ProxyState
 
 
 class Packer:
@@ -42,26 +53,31 @@ class Packer:
         self._resources = WeakValueDictionary[tuple[str, str], PackedResource]()
         self._contents = WeakValueDictionary[tuple[str, str], TypeState]()
 
-    def pack(self, configs: Sequence[ProxyConfig]) -> list[ProxyState]:
-        """Return the state of each proxy.
+    def pack(
+        self, configs: Sequence[ProxyConfig], before: Mapping[Key, PackedProxy] = _NONE
+    ) -> list[ProxyState]:
+        """Return the state of each proxy; equal parts of those in `before` are not packed again.
 
         Raises:
             ReconcilerError: A resource has a field that Envoy does not know.
         """
         packing = _Packing(self._resources)
-        return [ProxyState(self._types(config, packing)) for config in configs]
+        return [
+            ProxyState(self._types(config, packing, before.get(config.key))) for config in configs
+        ]
 
-    def _types(self, config: ProxyConfig, packing: "_Packing") -> Mapping[str, TypeState]:
-        messages = {
-            CLUSTERS: config.clusters,
-            ENDPOINTS: config.endpoints,
-            LISTENERS: config.listeners,
-            ROUTES: config.route_tables,
-        }
-        return {
-            type_url: self._share(type_url, packing.pack_all(type_url, named))
-            for type_url, named in messages.items()
-        }
+    def _types(
+        self, config: ProxyConfig, packing: "_Packing", before: PackedProxy | None
+    ) -> Mapping[str, TypeState]:
+        types: dict[str, TypeState] = {}
+        known = {} if before is None else _messages(before.config)
+        for type_url, messages in _messages(config).items():
+            if before and messages == known[type_url]:
+                types[type_url] = before.state[type_url]
+            else:
+                found = packing.pack_all(type_url, messages)
+                types[type_url] = self._share(type_url, found)
+        return types
 
     def _share(self, type_url: str, resources: Mapping[str, PackedResource]) -> TypeState:
         content = TypeState(resources)
@@ -94,7 +110,7 @@ class _Packing:
             for host in table["virtual_hosts"]
         )
         rest = {field: value for field, value in table.items() if field != "virtual_hosts"}
-        digest = _digest([rest, *(host.digest for host in hosts)])
+        digest = _digest(rest, (host.digest for host in hosts))
         return self._pack(ROUTES, name, digest, lambda: _encode_table(rest, hosts), hosts)
 
     def _pack_message(
@@ -120,8 +136,19 @@ class _Packing:
         return found
 
 
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _messages(config: ProxyConfig) -> Mapping[str, Mapping[str, Message]]:
+    return {
+        CLUSTERS: config.clusters,
+        ENDPOINTS: config.endpoints,
+        LISTENERS: config.listeners,
+        ROUTES: config.route_tables,
+    }
+
+
+def _digest(message: Message, parts: Iterable[str] = ()) -> str:
+    """Return the digest of a message and the digests of its parts."""
+    text = json.dumps(message, sort_keys=True)
+    return hashlib.sha256("\n".join([text, *parts]).encode()).hexdigest()
 
 
 def _encode_host(host: Message) -> bytes:

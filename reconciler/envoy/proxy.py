@@ -1,15 +1,12 @@
 """The configuration of one proxy, and its construction."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from reconciler.core.resources import Key
-from reconciler.envoy.clusters import egress_cluster
-from reconciler.envoy.context import MeshContext
+from reconciler.envoy.clusters import Cluster
 from reconciler.envoy.losses import Loss
 from reconciler.envoy.messages import Message
-from reconciler.envoy.targets import Target
-from reconciler.envoy.tls import ClientPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +32,11 @@ class ProxyConfig:
         """Add a route table."""
         self.route_tables[message["name"]] = message
 
-    def add_targets(
-        self, context: MeshContext, targets: tuple[Target, ...], policy: ClientPolicy
-    ) -> None:
-        """Add the clusters of ``targets`` as callers with ``policy`` see them."""
-        for target in targets:
-            if target.cluster not in self.clusters:
-                cluster = context.share(
-                    self.losses,
-                    ("cluster", target, policy.id),
-                    partial(egress_cluster, context, target, policy),
-                )
-                self.add_cluster(cluster.message)
+    def add_egress(self, clusters: Iterable[Cluster]) -> None:
+        """Add the clusters of targets."""
+        for cluster in clusters:
+            name = cluster.message["name"]
+            if name not in self.clusters:
+                self.clusters[name] = cluster.message
                 if cluster.endpoints is not None:
-                    self.endpoints[target.cluster] = cluster.endpoints
+                    self.endpoints[name] = cluster.endpoints

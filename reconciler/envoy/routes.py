@@ -58,32 +58,21 @@ def http_routes(
         suffix: The suffix of the names of clusters.
         losses: Gets the losses.
     """
-    name = ("http", service, port, suffix)
-    return context.share(
-        losses, name, lambda found: _http_routes(context, service, port, suffix, found)
-    )
+    return context.share(losses, _http_routes, service, port, suffix)
 
 
 def tcp_target(
     context: MeshContext, service: Service, port: int, suffix: str, losses: list[Loss]
 ) -> TcpTarget:
     """Return the target of connections to a service on one of its TCP ports."""
-    name = ("tcp", service, port, suffix)
-    return context.share(
-        losses, name, lambda found: _tcp_target(context, service, port, suffix, found)
-    )
+    return context.share(losses, _tcp_target, service, port, suffix)
 
 
 def service_host(
     context: MeshContext, service: Service, port: int, suffix: str, losses: list[Loss]
 ) -> Host:
     """Return the virtual host of a service on one of its HTTP ports; all callers share it."""
-
-    def build(found: list[Loss]) -> Host:
-        routes = http_routes(context, service, port, suffix, found)
-        return Host(virtual_host(service.name, (port,), routes.messages), routes.targets)
-
-    return context.share(losses, ("host", service, port, suffix), build)
+    return context.share(losses, _service_host, service, port, suffix)
 
 
 def virtual_host(name: str, ports: Iterable[int], routes: Iterable[Message]) -> Message:
@@ -132,6 +121,13 @@ def _http_routes(
     found.sort(key=lambda item: item[0])
     targets = dict.fromkeys(target for _, _, used in found for target in used)
     return Routes(tuple(message for _, message, _ in found), (*targets,))
+
+
+def _service_host(
+    context: MeshContext, service: Service, port: int, suffix: str, losses: list[Loss]
+) -> Host:
+    routes = http_routes(context, service, port, suffix, losses)
+    return Host(virtual_host(service.name, (port,), routes.messages), routes.targets)
 
 
 def _match(route: RoutePart) -> Message:

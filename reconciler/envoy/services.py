@@ -41,7 +41,7 @@ class Service:
 
 def find_service(context: MeshContext, name: str, losses: list[Loss]) -> Service | None:
     """Return the service ``name``; None if callers cannot reach it."""
-    return context.share(losses, ("service", name), lambda found: _service(context, name, found))
+    return context.share(losses, _service, name)
 
 
 def route_parts(context: MeshContext, router: Resource, losses: list[Loss]) -> list[RoutePart]:

@@ -1,7 +1,7 @@
 """Weighted targets of routes: nodes, their listeners and the names of their clusters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.envoy import names
 from reconciler.envoy.context import MeshContext
@@ -10,8 +10,7 @@ from reconciler.envoy.messages import Message, Part
 from reconciler.envoy.snapshot import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A listener of a node as the target of a route; None if it is refused."""
 
     node: str

@@ -48,12 +48,12 @@ class ClientPolicy:
     """
 
     id: str = ""
-    enforced: bool = False
-    ports: frozenset[int] = frozenset()
-    context: Message = field(default_factory=dict)
-    trust: Message = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    is_refused: bool = False
+    enforced: bool = field(default=False, compare=False)
+    ports: frozenset[int] = field(default=frozenset(), compare=False)
+    context: Message = field(default_factory=dict, compare=False)
+    trust: Message = field(default_factory=dict, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
+    is_refused: bool = field(default=False, compare=False)
 
     def applies(self, port: int) -> bool:
         """Whether the policy has rules for a listener on ``port``."""

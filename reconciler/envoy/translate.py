@@ -53,7 +53,7 @@ def translate_proxy(context: MeshContext, key: Key) -> ProxyConfig:
     Raises:
         KeyError: The mesh does not have it.
     """
-    return context.share([], key, lambda _: _proxy(context, key))
+    return context.share([], _proxy, key)
 
 
 def translate(snapshot: Snapshot, key: Key, options: TranslateOptions | None = None) -> ProxyConfig:
@@ -67,7 +67,7 @@ def all_losses(configs: Mapping[Key, ProxyConfig]) -> list[Loss]:
     return sorted(found, key=lambda loss: (loss.key, loss.path, loss.words))
 
 
-def _proxy(context: MeshContext, key: Key) -> ProxyConfig:
+def _proxy(context: MeshContext, key: Key, _: list[Loss]) -> ProxyConfig:
     is_gateway = key.kind == "virtual-gateway"
     resource = context.gateway(key.name) if is_gateway else context.node(key.name)
     if resource is None:

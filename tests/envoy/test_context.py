@@ -102,14 +102,14 @@ def test_a_proxy_that_a_change_does_not_reach_is_the_same_object() -> None:
 def test_a_part_is_kept_as_long_as_a_result_uses_it() -> None:
     built: list[int] = []
 
-    def ports(context: MeshContext) -> int:
-        def build(losses: list[Loss]) -> int:
-            node = context.node("b")
-            assert node is not None
-            port: int = node.spec["listeners"][0]["portMapping"]["port"]
-            return context.share(losses, port, lambda _: built.append(port) or port)
+    def port_of(context: MeshContext, losses: list[Loss]) -> int:
+        node = context.node("b")
+        assert node is not None
+        return context.share(losses, part, node.spec["listeners"][0]["portMapping"]["port"])
 
-        return context.share([], "port", build)
+    def part(_context: MeshContext, port: int, _losses: list[Loss]) -> int:
+        built.append(port)
+        return port
 
     plain = mesh(snapshot(shop()))
     other = mesh(snapshot(shop(virtual_node__m__b={**NODE, **listening("http", 81)})))
@@ -117,7 +117,7 @@ def test_a_part_is_kept_as_long_as_a_result_uses_it() -> None:
     context = MeshContext(plain, {})
     for number, next_mesh in enumerate((plain, drained, other, plain)):
         context = context.for_mesh(next_mesh)
-        assert ports(context) == (81 if number == 2 else 80)
+        assert context.share([], port_of) == (81 if number == 2 else 80)
     assert built == [80, 81, 80]
 
 
