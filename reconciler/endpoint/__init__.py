@@ -15,7 +15,7 @@ from reconciler.endpoint.local_endpoint import LocalEndpoint
 from reconciler.endpoint.semantics.behaviors import Behavior, parse_behavior
 from reconciler.endpoint.state.copy_state import copy_state
 from reconciler.endpoint.state.open_store import open_reader
-from reconciler.endpoint.state.store import Readable
+from reconciler.endpoint.state.store import Readable, Snapshot
 from reconciler.endpoint.state.tables import Resource, Scope
 from reconciler.serving.http_server import InvalidAddressError, ServingError
 from reconciler.serving.reloaded_file import InvalidFileError
@@ -33,6 +33,7 @@ __all__ = [
     "Resource",
     "Scope",
     "ServingError",
+    "Snapshot",
     "StoreFailedError",
     "copy_state",
     "open_reader",

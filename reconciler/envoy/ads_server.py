@@ -225,7 +225,7 @@ def _encoded(response: DiscoveryResponse) -> bytes:
 
 
 def _size(response: DiscoveryResponse) -> int:
-    return sum(len(resource.body) for resource in response.resources)
+    return sum(resource.size for resource in response.resources)
 
 
 def _client(first: Any) -> str:

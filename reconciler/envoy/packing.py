@@ -35,6 +35,21 @@ _VIRTUAL_HOST = "virtual host"
 _NONE: Mapping[Key, "PackedProxy"] = MappingProxyType({})
 
 
+class RouteTable(PackedResource):
+    """A route table, which is put together from its virtual hosts when it is sent.
+
+    Earlier tables of all proxies are kept for some time, so they hold no copies of their hosts.
+    """
+
+    __slots__ = ()
+
+    @property
+    def body(self) -> bytes:
+        """Its whole encoding; Protobuf joins messages of one type that follow each other."""
+        content = [self.encoded, *(host.encoded for host in self.parts)]
+        return encoding.as_any(encoding.ROUTE_TABLE, b"".join(content))
+
+
 class PackedProxy(NamedTuple):
     """A proxy, translated and packed."""
 
@@ -111,28 +126,22 @@ class _Packing:
         )
         rest = {field: value for field, value in table.items() if field != "virtual_hosts"}
         digest = _digest(rest, (host.digest for host in hosts))
-        return self._pack(ROUTES, name, digest, lambda: _encode_table(rest, hosts), hosts)
+        return self._share(ROUTES, digest, lambda: RouteTable(name, digest, _encode(rest), hosts))
 
     def _pack_message(
         self, kind: str, name: str, message: Message, encode: Callable[[Message], bytes]
     ) -> PackedResource:
         found = self._by_object.get(id(message))
         if found is None:
-            found = self._pack(kind, name, _digest(message), lambda: encode(message))
+            digest = _digest(message)
+            found = self._share(kind, digest, lambda: PackedResource(name, digest, encode(message)))
             self._by_object[id(message)] = found
         return found
 
-    def _pack(
-        self,
-        kind: str,
-        name: str,
-        digest: str,
-        encode: Callable[[], bytes],
-        parts: tuple[PackedResource, ...] = (),
-    ) -> PackedResource:
+    def _share(self, kind: str, digest: str, pack: Callable[[], PackedResource]) -> PackedResource:
         found = self._known.get((kind, digest))
         if found is None:
-            found = self._known[kind, digest] = PackedResource(name, digest, encode(), parts)
+            found = self._known[kind, digest] = pack()
         return found
 
 
@@ -151,11 +160,9 @@ def _digest(message: Message, parts: Iterable[str] = ()) -> str:
     return hashlib.sha256("\n".join([text, *parts]).encode()).hexdigest()
 
 
+def _encode(table: Message) -> bytes:
+    return encoding.encode(encoding.ROUTE_TABLE, table)
+
+
 def _encode_host(host: Message) -> bytes:
-    return encoding.encode(encoding.ROUTE_TABLE, {"virtual_hosts": [host]})
-
-
-def _encode_table(rest: Message, hosts: Iterable[PackedResource]) -> bytes:
-    """Return a route table; Protobuf joins messages of one type that follow each other."""
-    encoded = encoding.encode(encoding.ROUTE_TABLE, rest)
-    return encoding.as_any(encoding.ROUTE_TABLE, b"".join([encoded, *(it.body for it in hosts)]))
+    return _encode({"virtual_hosts": [host]})

@@ -32,9 +32,20 @@ class PackedResource:
     name: str
     digest: str
     """A hash of its content; equal for equal content."""
-    body: bytes
+    encoded: bytes
+    """Its encoding, without that of its parts."""
     parts: "tuple[PackedResource, ...]" = ()
     """The virtual hosts of a route table, which other tables share."""
+
+    @property
+    def body(self) -> bytes:
+        """Its whole encoding."""
+        return self.encoded
+
+    @property
+    def size(self) -> int:
+        """About the number of bytes of its whole encoding."""
+        return len(self.encoded) + sum(len(part.encoded) for part in self.parts)
 
 
 @dataclass(frozen=True)

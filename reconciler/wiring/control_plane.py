@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.core.errors import UsageError
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
-from reconciler.endpoint import Readable, Resource, Scope, StoreFailedError
+from reconciler.endpoint import Readable, Resource, Scope, Snapshot, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
 from reconciler.envoy.instance_source import InstancesFile, InstanceSource, NoInstances
 from reconciler.envoy.instances import read_instances
@@ -21,12 +21,13 @@ from reconciler.wiring.envoy import parse_address, translate_options
 _KINDS = {kind.title: name for name, kind in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredState:
     """The live resources of one account and region in a store of the endpoint."""
 
     store: Readable
     scope: Scope
+    _last: Snapshot | None = None
 
     def wait(self, after: int, timeout: float) -> int:
         """Return the revision when it is higher than `after`, or after `timeout` seconds."""
@@ -38,7 +39,7 @@ class StoredState:
     def read(self) -> tuple[int, Iterable[tuple[Key, Mapping[str, Any]]]]:
         """Return the revision and all resources at this revision."""
         try:
-            found = self.store.read_all(self.scope)
+            found = self._last = self.store.read_all(self.scope, self._last)
         except StoreFailedError as error:
             raise StateUnreadableError(str(error)) from error
         return found.revision, [(_key(resource), resource.spec) for resource in found.resources]

@@ -246,7 +246,7 @@ def test_proxies_share_the_resources_that_are_equal(world: World) -> None:
     world.change(shop())
     first, second = Proxy(world.plane), Proxy(world.plane, GATEWAY)
     bodies = [
-        {item.name: item.body for response in proxy.inbox for item in response.resources}
+        {item.name: item.encoded for response in proxy.inbox for item in response.resources}
         for proxy in (first, second)
     ]
     shared = bodies[0].keys() & bodies[1].keys()

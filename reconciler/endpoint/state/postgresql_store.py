@@ -92,9 +92,9 @@ class PostgresqlStore:
         with self._connections.session(_SNAPSHOT) as connection:
             return work(Tables(_execute_on(connection)))
 
-    def read_all(self, scope: Scope) -> Snapshot:
+    def read_all(self, scope: Scope, before: Snapshot | None = None) -> Snapshot:
         """Read the resources of a scope and its revision in one transaction."""
-        return self.snapshot(read_scope(scope))
+        return self.snapshot(read_scope(scope, before))
 
     def close(self) -> None:
         """Finish the waiting writes, and close the connections.

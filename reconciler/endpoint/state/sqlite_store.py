@@ -62,9 +62,9 @@ class _SqliteReads:
 
         return self._read(read)
 
-    def read_all(self, scope: Scope) -> Snapshot:
+    def read_all(self, scope: Scope, before: Snapshot | None = None) -> Snapshot:
         """Read the resources of a scope and its revision in one transaction."""
-        return self.snapshot(read_scope(scope))
+        return self.snapshot(read_scope(scope, before))
 
     def _read(self, work: Work[Outcome]) -> Outcome:
         try:

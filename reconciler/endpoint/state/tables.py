@@ -250,10 +250,17 @@ class Tables:
         ).fetchone()
         return int(row[0])
 
-    def all_of(self, scope: Scope) -> list[Resource]:
-        """Return all resources of a scope, by kind, parent and name."""
+    def all_of(
+        self, scope: Scope, parse: Callable[[str], dict[str, Any]] = json.loads
+    ) -> list[Resource]:
+        """Return all resources of a scope, by kind, parent and name.
+
+        Args:
+            scope: The scope.
+            parse: Returns the spec of a text in the table.
+        """
         where, values = "account = ? AND region = ?", (scope.account, scope.region)
-        return list(self._where(where, values, "ORDER BY kind, parent, name"))
+        return list(self._where(where, values, "ORDER BY kind, parent, name", parse))
 
     def _change(self, scope: Scope) -> None:
         self._require_lock(scope)
@@ -277,19 +284,23 @@ class Tables:
         return self._where(where, (*values, *after, limit), f"ORDER BY {columns} LIMIT ?")
 
     def _where(
-        self, condition: str, values: Sequence[str | int], tail: str = ""
+        self,
+        condition: str,
+        values: Sequence[str | int],
+        tail: str = "",
+        parse: Callable[[str], dict[str, Any]] = json.loads,
     ) -> Iterator[Resource]:
         # Conditions and tails are constants of the endpoint, never parts of a request.
         rows = self.execute(f"SELECT * FROM resource WHERE {condition} {tail}", values)  # noqa: S608
-        return map(_resource, rows)
+        return (_resource(row, parse) for row in rows)
 
 
 def _columns(collection: Collection) -> tuple[str, str, str, str]:
     return collection.scope.account, collection.scope.region, collection.kind, collection.parent
 
 
-def _resource(row: tuple[Any, ...]) -> Resource:
+def _resource(row: tuple[Any, ...], parse: Callable[[str], dict[str, Any]]) -> Resource:
     collection = Collection(Scope(*row[:2]), *row[2:4])
     name, owner, uid, version, created, updated, spec, tags = row[4:]
-    spec, tags = json.loads(spec), json.loads(tags)
-    return Resource(collection, name, owner, uid, version, created, updated, spec, tags)
+    times = created, updated
+    return Resource(collection, name, owner, uid, version, *times, parse(spec), json.loads(tags))

@@ -168,6 +168,20 @@ def test_read_all_is_the_effect_of_the_writes_up_to_its_revision(store: Store) -
     assert store.read_all(ELSEWHERE) == type(shot)(0, ())
 
 
+def test_a_spec_that_did_not_change_is_the_object_of_the_snapshot_before(store: Store) -> None:
+    for name in ("a", "b"):
+        write(store, putting(name))
+    before = store.read_all(HERE)
+    changed = mesh("b", egressFilter={"type": "ALLOW_ALL"})
+    write(store, lambda tables: tables.put(changed))
+    found, same = store.read_all(HERE, before), store.read_all(HERE)
+    assert found == same
+    specs = [
+        (old.spec, new.spec) for old, new in zip(before.resources, found.resources, strict=True)
+    ]
+    assert [old is new for old, new in specs] == [True, False]
+
+
 def test_clearing_empties_every_scope_and_raises_every_revision(store: Store) -> None:
     write(store, putting("pay"))
     write(store, putting("far", ELSEWHERE), ELSEWHERE)
