@@ -96,7 +96,8 @@ def test_the_probes_of_the_server_are_paths_that_it_serves(tmp_path: Path) -> No
             documents[probes[f"{name}Probe"]["path"]]
             for name in ("startup", "liveness", "readiness")
         )
-        assert startup().status == liveness().status == readiness().status == 200
+        eventually(lambda: startup().status == 200)
+        assert liveness().status == readiness().status == 200
         state.fail("lost")
         eventually(lambda: startup().status == 503)
         # Its Envoys keep their last state, and others come to it.
