@@ -121,6 +121,12 @@ def test_a_part_is_kept_as_long_as_a_result_uses_it() -> None:
     assert built == [80, 81, 80]
 
 
+def test_a_node_that_does_not_exist_has_no_proxy() -> None:
+    context = MeshContext(mesh(snapshot(shop())), {})
+    with pytest.raises(KeyError):
+        translate_proxy(context, key("virtual-node/m/absent"))
+
+
 @given(st.lists(random_snapshots(), min_size=2, max_size=3), st.data())
 @settings(max_examples=CHANGES, suppress_health_check=SLOW)
 def test_any_changes_lead_to_what_the_last_snapshot_says(

@@ -168,10 +168,10 @@ def test_instances_that_cannot_be_read_are_shown(tmp_path: Path, cli: Cli) -> No
     file.write_text("[]")
     source = InstancesFile(file)
     with served(ChangingState(shop()), tmp_path, instances=source) as server:
-        eventually(lambda: source.read_at is not None)
+        eventually(lambda: source.health.read_at is not None)
         assert values(server.metrics())["instances_age_seconds"] >= 0
         file.write_text("wrong: [")
-        eventually(lambda: source.error != "")
+        eventually(lambda: source.health.error != "")
         with shown(server) as url:
             text = cli("envoy", "proxies", "--url", url).out
     assert f"! the instances cannot be read, the last ones are kept: reading {file}" in text
