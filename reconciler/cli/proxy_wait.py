@@ -33,12 +33,12 @@ class _Answer(NamedTuple):
     """The answer of one server of Envoys.
 
     Attributes:
-        count: The number of connected proxies of the changed meshes.
+        connected: The number of connected proxies of the changed meshes.
         missing: Those of them that have not acknowledged the revision, or the error of a server
             that did not respond.
     """
 
-    count: int
+    connected: int
     missing: tuple[str, ...] = ()
 
 
@@ -83,7 +83,7 @@ class ProxyWait:
                 f"{self.seconds:g} s: {shorten_list(missing)}"
             )
             return ExitCode.PARTIAL
-        unused = [url for url, answer in answers.items() if not answer.count]
+        unused = [url for url, answer in answers.items() if not answer.connected]
         if unused:
             print_error(
                 "--wait-proxies: no Envoy of the changed meshes is connected to "

@@ -57,7 +57,7 @@ def test_registered_instances_are_found_by_their_attributes(client: Any) -> None
     assert (instance.ipv4, instance.ipv6) == ("10.0.0.2", "fd00::2")
     source.poll([WEB])
     assert len(source.read()["shop", "web"]) == 2
-    assert source.error == ""
+    assert source.health.error == ""
 
 
 def test_a_service_that_is_gone_keeps_its_instances(client: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_service_that_is_gone_keeps_its_instances(client: Any) -> None:
     client.delete_service(Id=service["Id"])
     source.poll([WEB])
     assert source.read() is first
-    assert "Cloud Map service web in shop: ServiceNotFound" in source.error
+    assert "Cloud Map service web in shop: ServiceNotFound" in source.health.error
 
 
 def test_a_thread_polls_the_queries_of_the_nodes(client: Any) -> None:
