@@ -104,7 +104,7 @@ TIMEOUTS = [
                 "a",
                 timeout={
                     "perRequest": {"unit": "s", "value": 0},
-                    "idle": {"unit": "ms", "value": 300},
+                    "idle": {"unit": "s", "value": 2},
                 },
             )
         },
