@@ -78,6 +78,15 @@ class _Source:
         """Return whether the mesh of ``key`` is declared."""
         return _mesh_of(key) in self.declared
 
+    @cached_property
+    def services(self) -> Mapping[Key, set[str]]:
+        """The names of the declared virtual services, by mesh."""
+        found: defaultdict[Key, set[str]] = defaultdict(set)
+        for key in self.declared:
+            if key.kind == "virtual-service":
+                found[_mesh_of(key)].add(key.name)
+        return found
+
     def lacks(self, key: Key) -> bool:
         """Return whether it is certain that ``key`` is not declared."""
         return key not in self.declared and key.kind not in self.hidden
@@ -251,6 +260,8 @@ def _no_listener(source: _Source) -> Iterator[CrossCheckFailure]:
 
 
 def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
+    if "virtual-service" in source.hidden:
+        return
     for key, spec in source.of_kinds("virtual-node"):
         mesh = source.declared.get(_mesh_of(key))
         # Without a spec, the live spec stays, which is not known here.
@@ -259,12 +270,13 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
         if mesh.spec.get("egressFilter", {}).get("type") == "ALLOW_ALL":
             continue
         hint = f"{mesh.key} drops this traffic: declare the service or allow all egress"
-        missing: list[tuple[int, str]] = []
-        for index, backend in enumerate(spec.get("backends", ())):
-            name = backend["virtualService"]["virtualServiceName"]
-            service = Key("virtual-service", (*mesh.key.path, name), mesh.key.mesh_owner)
-            if source.lacks(service) and not name.startswith("arn:"):
-                missing.append((index, name))
+        declared, backends = source.services.get(mesh.key, ()), spec.get("backends", ())
+        names = (backend["virtualService"]["virtualServiceName"] for backend in backends)
+        missing = [
+            (index, name)
+            for index, name in enumerate(names)
+            if name not in declared and not name.startswith("arn:")
+        ]
         for index, name in missing[:_MAX_NAMED_BACKENDS]:
             at = ("backends", index, "virtualService", "virtualServiceName")
             message = f"has the backend {name}, which is not declared as a virtual service"

@@ -223,21 +223,22 @@ def _with_positions(
 
     Keeping all parsed trees for this would take about fifty bytes for each byte read.
     """
-    by_file: defaultdict[str, list[_Remark]] = defaultdict(list)
-    for remark in remarks:
-        by_file[remark.declared.diagnostics.source.file].append(remark)
-    objects: defaultdict[str, list[KubernetesResource]] = defaultdict(list)
+    by_file, counts = _first_remarks(remarks)
+    yield from counts
+    objects: defaultdict[int, list[KubernetesResource]] = defaultdict(list)
     for resource in source.cluster.resources if by_file else ():
-        objects[resource.context.diagnostics.source.file].append(resource)
+        objects[id(resource.context.diagnostics)].append(resource)
     for file, of_file in by_file.items():
         text_source = of_file[0].declared.diagnostics.source
         fields_by_key: dict[tuple[Key, Origin], Fields] = {}
-        parse_file(
-            text_source,
-            SourceResources(source.inputs, source.check_time, fields_by_key=fields_by_key),
-        )
-        for resource in objects[file]:
-            source.cluster.record_fields(resource, fields_by_key, hidden)
+        for document in {id(item.declared.diagnostics) for item in of_file}:
+            for resource in objects[document]:
+                source.cluster.record_fields(resource, fields_by_key, hidden)
+        if any((item.declared.key, item.declared.origin) not in fields_by_key for item in of_file):
+            parse_file(
+                text_source,
+                SourceResources(source.inputs, source.check_time, fields_by_key=fields_by_key),
+            )
         for declared, code, at, message, hint in of_file:
             fields = fields_by_key[declared.key, declared.origin]
             position, path = fields.name(at) if isinstance(at, int) else fields.in_spec(at)
@@ -248,6 +249,25 @@ def _with_positions(
             yield Diagnostic(
                 code, origin, escaped(message), format_path(path), escaped(hint), quote
             )
+
+
+def _first_remarks(
+    remarks: Iterable[_Remark],
+) -> tuple[Mapping[str, list[_Remark]], list[Diagnostic]]:
+    """Return the first remarks of each code about each file, and the numbers of the others."""
+    first: defaultdict[str, list[_Remark]] = defaultdict(list)
+    counts: Counter[tuple[str, Code]] = Counter()
+    for remark in remarks:
+        file = remark.declared.diagnostics.source.file
+        counts[file, remark.code] += 1
+        if counts[file, remark.code] <= limits.MAX_DIAGNOSTICS:
+            first[file].append(remark)
+    more = ((place, count - limits.MAX_DIAGNOSTICS) for place, count in counts.items())
+    return first, [
+        about_file(code, file, f"has {number:,} more diagnostics of this kind")
+        for (file, code), number in more
+        if number > 0
+    ]
 
 
 def _lookalike(key: Key) -> tuple[str, ...]:

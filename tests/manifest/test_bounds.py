@@ -213,4 +213,12 @@ def test_loops_of_a_template_give_a_limited_number_of_resources() -> None:
     )
     found = load_manifests([("t.yaml", text.encode())])
     assert not found.valid
-    assert any("gives more than 20,000 nodes" in item.message for item in found.diagnostics)
+    assert [item.message for item in found.diagnostics] == ["gives more than 20,000 nodes"]
+
+
+def test_a_loop_in_a_loop_is_reported_once() -> None:
+    inner = "Fn::ForEach::B: [B, !Ref Unknown, {'R${A}x${B}': {Type: AWS::SNS::Topic}}]"
+    text = f"Resources:\n  Fn::ForEach::A:\n  - A\n  - [a, b, c]\n  - {{{inner}}}\n"
+    found = load_manifests([("t.yaml", text.encode())])
+    (message,) = [item.message for item in found.diagnostics]
+    assert message == 'needs "Unknown", which the template does not declare'

@@ -413,14 +413,17 @@ def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
     tracemalloc.stop()
 
 
-def test_many_warnings_are_all_shown_and_stop_nothing() -> None:
+def test_many_warnings_of_one_kind_are_counted_and_stop_nothing() -> None:
     nodes = "".join(
         f"---\n{NATIVE.replace('Mesh', 'VirtualNode')}metadata: {{name: n{number}, mesh: m}}\n"
         "spec: {backends: [{virtualService: {virtualServiceName: out.example}}]}\n"
         for number in range(150)
     )
     result = loaded(f"{NATIVE}metadata: {{name: m}}\nspec: {{}}\n{nodes}")
-    assert (result.valid, len(result.diagnostics)) == (True, 150)
+    assert (result.valid, len(result.diagnostics)) == (True, 101)
+    count = result.diagnostics[0]
+    assert (count.code, count.origin.line) == (Code.CUT_OFF, 1)
+    assert count.message == "has 50 more diagnostics of this kind"
 
 
 def test_more_complaints_than_are_shown_about_a_cluster() -> None:

@@ -5,7 +5,7 @@ one, and Kubernetes almost the same names as the API. The models are derived fro
 so a new kind needs no code here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache
 from types import new_class
@@ -93,13 +93,13 @@ def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = Fals
     return twin_of_model
 
 
-def to_api_names(model: BaseModel) -> dict[str, Any]:
-    """Return the given fields of a renamed ``model`` with the names of the API."""
-    given = {name: getattr(model, name) for name in type(model).model_fields}
+def to_api_names(model: BaseModel, fields: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the given fields of a renamed ``model``, by default all, with the API's names."""
+    given = model.model_fields_set
     return {
         api_name(name): _plain(value)
-        for name, value in given.items()
-        if name in model.model_fields_set and value is not None
+        for name in (type(model).model_fields if fields is None else fields)
+        if name in given and (value := getattr(model, name)) is not None
     }
 
 

@@ -5,6 +5,7 @@ The models know no positions; ``validation`` adds the positions to their errors.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -50,6 +51,7 @@ def _with_schema(**limits: object) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", **limits})
 
 
+@cache
 def api_name(attribute: str) -> str:
     """Return the API's name of the field that is ``attribute`` in a model."""
     return to_camel(attribute.rstrip("_"))

@@ -42,8 +42,13 @@ class LoopExpansion:
         self._report = report
         self._nodes = 0
 
-    def expand(self, resources: MappingNode) -> MappingNode:
-        """Return ``resources``, or the body of a loop, with all loops expanded."""
+    def expand(self, resources: MappingNode, *, in_loop: bool = False) -> MappingNode:
+        """Return ``resources``, or the body of a loop, with all loops expanded.
+
+        Raises:
+            UnresolvedError: A loop in a loop cannot be expanded. It is reported once, not again
+                for each item of the outer loop.
+        """
         members: dict[str, KeyValue] = {}
         for name, member in resources.members.items():
             found = {name: member}
@@ -52,6 +57,8 @@ class LoopExpansion:
                     found = self._items(member.value)
                 except UnresolvedError as error:
                     self._report(error, name, member)
+                    if in_loop:
+                        raise UnresolvedError from error
                     found = {}
             if twice := members.keys() & found.keys():
                 message = f"gives {quote_value(min(twice))}, which exists already"
@@ -76,7 +83,7 @@ class LoopExpansion:
             self._nodes += size
             if self._nodes > limits.MAX_NODES:
                 raise UnresolvedError(f"gives more than {limits.MAX_NODES:,} nodes")
-            found = self.expand(_replace(body, identifier, item)).members
+            found = self.expand(_replace(body, identifier, item), in_loop=True).members
             if twice := members.keys() & found.keys():
                 name = quote_value(min(twice))
                 raise UnresolvedError(f"gives {name} twice: use ${{{identifier}}} in the key")

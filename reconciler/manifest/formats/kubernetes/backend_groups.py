@@ -20,6 +20,7 @@ class BackendGroups:
     def __init__(self, objects: DeclaredObjects) -> None:
         self._objects = objects
         self._services_in: dict[str, list[str]] = {}
+        self._services_of: dict[tuple[str, str], list[str]] = {}
 
     def backends(
         self, node: KubernetesResource, document: Any, spec: Spec, hidden: Collection[str]
@@ -52,26 +53,30 @@ class BackendGroups:
         expected: tuple[str, str],
         path: Path,
         hidden: Collection[str],
-    ) -> Iterator[str]:
-        """Yield the virtual services of a backend group; ``*`` means all of its namespace."""
+    ) -> list[str]:
+        """Return the virtual services of a backend group; ``*`` means all of its namespace."""
         namespace, name = expected
         if name == "*":
-            yield from self._all_services(namespace)
-            return
+            return self._all_services(namespace)
         group = self._objects.by_name.get("BackendGroup", {}).get(expected)
         if group is None:
             if "BackendGroup" not in hidden:
                 message = f"refers to {namespace}/{name}, which is not declared"
                 position, _ = find(node.context.root, path)
                 node.context.report(Code.BACKEND_GROUP, position, escaped(message), path)
-            return
+            return []
+        if expected not in self._services_of:
+            self._services_of[expected] = list(self._listed_services(group))
+        services = self._services_of[expected]
+        self._objects.count_selections(len(services))
+        return services
+
+    def _listed_services(self, group: KubernetesResource) -> Iterator[str]:
         _, services = find(group.context.root, ("spec", "virtualservices"))
-        listed = services.items if isinstance(services, ListNode) else []
-        self._objects.count_selections(len(listed))
-        for service in listed:
-            own_namespace = get_text(service, "namespace") or namespace
-            own_name = get_text(service, "name") or ""
-            yield self._objects.api_name("VirtualService", own_namespace, own_name)
+        for service in services.items if isinstance(services, ListNode) else ():
+            namespace = get_text(service, "namespace") or group.namespace
+            name = get_text(service, "name") or ""
+            yield self._objects.api_name("VirtualService", namespace, name)
 
     def _all_services(self, namespace: str) -> list[str]:
         if not self._services_in:

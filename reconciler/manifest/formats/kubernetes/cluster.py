@@ -28,7 +28,7 @@ from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_naming import to_api_names
 from reconciler.manifest.models.field_places import Fields
-from reconciler.manifest.models.specs import attribute, spec_of
+from reconciler.manifest.models.specs import spec_of
 from reconciler.manifest.models.validation import drop_unknown_fields, validate
 from reconciler.manifest.models.value_checks import MAX_NAME_LENGTH
 from reconciler.manifest.parsing.diagnostics import Code
@@ -220,8 +220,7 @@ def _routes(
 
 def _to_api_spec(kind: str, spec: Any) -> Spec:
     """Return the API's form of ``spec``, without the fields that only the controller has."""
-    known = spec_of(kind).model_fields
-    return {name: value for name, value in to_api_names(spec).items() if attribute(name) in known}
+    return to_api_names(spec, spec_of(kind).model_fields)
 
 
 def _warn_of_namespace(mesh: KubernetesResource, document: Any) -> None:
