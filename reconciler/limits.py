@@ -243,6 +243,8 @@ MAX_HOLDER_URL_BYTES = 200
 # How long to wait for the URL of a process that locked the data directory and is starting.
 DIRECTORY_LOCK_TIMEOUT_SECONDS = 5.0
 DIRECTORY_LOCK_RETRY_SECONDS = 0.02
+# How often old client tokens are deleted.
+TOKEN_DROP_SECONDS = 60
 # How long a write waits for another process that locks the database.
 DATABASE_BUSY_SECONDS = 5.0
 # How often a thread that waits for a revision looks at it without a signal: in another process's

@@ -189,12 +189,16 @@ class Tables:
         key = (*_columns(resource.collection), resource.name)
         self.execute(f"DELETE FROM resource WHERE {_KEY}", key)  # noqa: S608
 
-    def find_token(self, scope: Scope, token: str) -> TokenRecord | None:
-        """Return the record of a client token, or None if there is none."""
+    def find_token(self, scope: Scope, token: str, since: int = 0) -> TokenRecord | None:
+        """Return the record of a client token, or None if there is none.
+
+        Records from before `since`, in milliseconds since 1970, do not count.
+        """
         self._require_lock(scope)
         row = self.execute(
-            "SELECT request, answer FROM token WHERE account = ? AND region = ? AND token = ?",
-            (scope.account, scope.region, token),
+            "SELECT request, answer FROM token"
+            " WHERE account = ? AND region = ? AND token = ? AND remembered >= ?",
+            (scope.account, scope.region, token, since),
         ).fetchone()
         return TokenRecord(*row) if row else None
 

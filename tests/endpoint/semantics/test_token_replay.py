@@ -92,6 +92,21 @@ def test_a_token_is_remembered_for_its_time(
     assert client.describe("pay").status == status
 
 
+def test_an_old_token_does_not_count_before_it_is_deleted(
+    client_of: "Callable[[LocalEndpoint], Client]",
+    new_store: "Callable[[], str | None]",
+    clock: "Clock",
+) -> None:
+    behavior = Behavior(token_retention_seconds=5)
+    with LocalEndpoint(None, store=new_store(), behavior=behavior, clock=clock) as endpoint:
+        client = client_of(endpoint)
+        for seconds in (0, 5, 0.001):
+            clock.now += seconds
+            client.delete("pay")
+            client.create("pay", clientToken="t")
+        assert client.describe("pay").status == 200
+
+
 def test_no_retention_remembers_nothing(
     client_of: "Callable[[LocalEndpoint], Client]", new_store: "Callable[[], str | None]"
 ) -> None:

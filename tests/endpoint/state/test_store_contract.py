@@ -12,7 +12,7 @@ from endpoint.state.worlds import ELSEWHERE, HERE, MESHES, Pause, mesh, names, p
 
 from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.state.open_store import open_store
-from reconciler.endpoint.state.store import Store
+from reconciler.endpoint.state.store import Snapshot, Store
 from reconciler.endpoint.state.tables import Collection, Resource, Tables, TokenRecord
 
 
@@ -165,7 +165,7 @@ def test_read_all_is_the_effect_of_the_writes_up_to_its_revision(store: Store) -
         revisions.add(shot.revision)
     churning.join()
     assert store.read_all(HERE).revision == 100
-    assert store.read_all(ELSEWHERE) == type(shot)(0, ())
+    assert store.read_all(ELSEWHERE) == Snapshot(0, ())
 
 
 def test_a_spec_that_did_not_change_is_the_object_of_the_snapshot_before(store: Store) -> None:
@@ -203,6 +203,11 @@ def test_tokens_are_kept_for_each_scope_and_dropped_by_age(store: Store) -> None
         return store.read(lambda tables: [tables.find_token(*each) for each in where]).result()
 
     assert records() == [old, new, new]
+    since = {
+        moment: store.read(lambda tables, at=moment: tables.find_token(HERE, "t", at)).result()
+        for moment in (1000, 1001)
+    }
+    assert since == {1000: old, 1001: None}
     write(store, lambda tables: tables.drop_tokens(HERE, 2000))
     assert records() == [None, new, new]
     write(store, lambda tables: tables.put_token(HERE, "u", old, 3000))
