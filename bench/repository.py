@@ -16,7 +16,8 @@ from webhooks import send_push
 from bench.daemon import ACCOUNT, LONG_INTERVAL, daemon, time_edits
 from bench.endpoint import serving
 from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
+from reconciler.source.git_source import GitSource
 from reconciler.source.git_url import parse_address
 
 DIRECTORIES = FILES = 100

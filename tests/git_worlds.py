@@ -7,7 +7,8 @@ from git_servers import GitServer
 from repository import publish
 
 from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
+from reconciler.source.git_source import GitSource
 from reconciler.source.git_url import parse_address
 
 SINGLE = GitSettings(("t", "o"))

@@ -15,7 +15,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report, Stale
 from reconciler.core.resources import TargetId
 from reconciler.settings.target_config import LOCAL
-from reconciler.source.git_source import GitSettings
+from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import Source
 from reconciler.wiring.plan_files import read_plan
 from reconciler.wiring.sources import open_source_of

@@ -3,16 +3,22 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.error_codes import code_of
 from reconciler.core.errors import LockHeldError, ReconcilerError, UsageError
-from reconciler.history.recorder import Author, Recorder
-from reconciler.wiring.history import find_actor, open_history
+
+if TYPE_CHECKING:
+    from reconciler.history.recorder import Recorder
 
 
-def open_recorder(invocation: Invocation, target: str, owner: str) -> Recorder:
+def open_recorder(invocation: Invocation, target: str, owner: str) -> "Recorder":
     """Return the recorder for --history, for runs of one target and owner."""
+    # Not needed by commands that only read.
+    from reconciler.history.recorder import Author, Recorder  # noqa: PLC0415
+    from reconciler.wiring.history import find_actor, open_history  # noqa: PLC0415
+
     author = Author(invocation.command, find_actor(os.environ), target, owner)
     return Recorder(open_history(invocation["history"]), author)
 

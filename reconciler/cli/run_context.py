@@ -31,11 +31,10 @@ from reconciler.render import diagnostic_reports
 from reconciler.settings.options import RENEWING_COMMANDS
 from reconciler.settings.target_config import TargetConfig, choose_target
 from reconciler.source.file_walk import DEFAULT_SOURCE
-from reconciler.source.git_source import GitSettings
+from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import configured_url
-from reconciler.wiring.history import user_name
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
@@ -120,6 +119,8 @@ class RunContext:
         if self.invocation.options.values.get("revision") is None:
             self.source.release()
         else:
+            from reconciler.wiring.history import user_name  # noqa: PLC0415 - not needed by plan
+
             cache = self.source.pin(user_name(), time.time())
             # --revision needs a repository, so there is a cache.
             print_error(

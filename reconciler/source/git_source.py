@@ -6,7 +6,7 @@ commit: one that was fetched as a whole and, if signers are given, is signed by 
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.core.errors import RepositoryError, UsageError
@@ -19,31 +19,12 @@ from reconciler.source.git_cache import slug
 from reconciler.source.git_command import GitError
 from reconciler.source.git_mirror import Mirror
 from reconciler.source.git_pins import Pin, PinFile
+from reconciler.source.git_settings import GitSettings
 from reconciler.source.git_signers import AllowedSigners
 from reconciler.source.git_tracked import TrackedRef
 from reconciler.source.git_tree import read_tree
 from reconciler.source.git_url import ABBREVIATED_COMMIT, GitAddress
 from reconciler.source.snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class GitSettings:
-    """How a run uses a repository."""
-
-    target: tuple[str, ...] = ("",)
-    """The name and the owner of the target, which have a pin and a last applied commit."""
-    scope: tuple[str, ...] = ()
-    """The account and region of the target: targets with one name and owner may have others."""
-    exclude: tuple[str, ...] = ()
-    """Patterns of files that are not part of the source."""
-    allowed_signers: Path | None = None
-    """A file for ssh-keygen; commits that these did not sign are not used."""
-    revision: str | None = None
-    """A commit to use instead of the newest."""
-    follows_pin: bool = False
-    """Whether a pin holds this run too."""
-    poll_seconds: float | None = None
-    """How often to fetch; None to fetch once, and to fail if that fails."""
 
 
 class GitSource:

@@ -24,10 +24,9 @@ from reconciler.targets.error_translation import (
     request_id,
     translate_errors,
 )
-from reconciler.targets.model import SERVICE
+from reconciler.targets.model import SERVICE, TAGGING
 from reconciler.targets.session import Connection, open_client
 
-TAGGING = "resourcegroupstaggingapi"
 _BODY = "reconciler:body"
 
 Reopen = Callable[[str | None], Connection]
@@ -61,7 +60,8 @@ class ApiClient:
         self._session = session
         self._workers = workers
         self._reopen = reopen
-        self._reopening = Lock()
+        self._opening = Lock()
+        self._client_without_retries: Any = None
         self._connect(connection)
 
     @property
@@ -133,7 +133,7 @@ class ApiClient:
                     ResourceTypeFilters=[SERVICE],
                     ResourcesPerPage=limits.TAG_PAGE_SIZE,
                     PaginationToken=token,
-                )
+                )[_BODY]
             rows = {
                 row["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in row["Tags"]}
                 for row in page["ResourceTagMappingList"]
@@ -159,11 +159,11 @@ class ApiClient:
         self._client = self._open()
         self._tagging = open_client(self._session, TAGGING, connection, workers=1)
         self._tagging.meta.events.register("before-send", self._count)
+        self._tagging.meta.events.register("after-call", _keep_body)
         self._tagging.meta.events.register(
             "needs-retry", lambda response, **_: self._read_clock(response)
         )
-        # A delete has no token and no precondition, so a retry may delete a re-created resource.
-        self._client_without_retries = self._open(attempts=1)
+        self._client_without_retries = None
 
     def _open(self, **options: int) -> Any:
         client = open_client(
@@ -176,13 +176,23 @@ class ApiClient:
         return client
 
     def _send(self, operation: Operation, label: str, arguments: dict[str, Any]) -> Any:
-        client = self._client_without_retries if operation.action == "delete" else self._client
+        client = self._client_of_deletes() if operation.action == "delete" else self._client
         with translate_errors(label):
             return getattr(client, xform_name(operation.name))(**arguments)
 
+    def _client_of_deletes(self) -> Any:
+        """Return a client without retries, which is created at the first delete.
+
+        A delete has no token and no precondition, so a retry may delete a re-created resource.
+        """
+        with self._opening:
+            if self._client_without_retries is None:
+                self._client_without_retries = self._open(attempts=1)
+            return self._client_without_retries
+
     def _reconnect(self, lost: Connection) -> bool:
         """Connect again unless that was already done; return whether `lost` was replaced."""
-        with self._reopening:
+        with self._opening:
             if self._connection is lost and self._reopen is not None:
                 self._connect(self._reopen(lost.url))
             return self._connection is not lost

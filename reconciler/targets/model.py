@@ -4,13 +4,15 @@ botocore removes the models of discontinued services, and App Mesh is one. So cl
 created from this package and never from botocore's own copy.
 """
 
+import gzip
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import DataNotFoundError
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 
 from reconciler.api import (
     ApiError,
@@ -28,11 +30,33 @@ from reconciler.api import (
 )
 
 SERVICE = "appmesh"
+TAGGING = "resourcegroupstaggingapi"
 _ERROR_MESSAGE = "ErrorMessage"
 
 
+class PlainFileLoader(JSONFileLoader):  # type: ignore[misc]  # botocore ships no types
+    """Reads the files of the SDK into plain dicts, which keep their order too.
+
+    botocore makes an OrderedDict of each object, also of the 1.2 MB of endpoints in every run.
+    """
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the content of the file, or None if there is none; ``file_path`` has no suffix."""
+        for suffix, open_file in ((".json", open), (".json.gz", gzip.open)):
+            if Path(f"{file_path}{suffix}").is_file():
+                with open_file(f"{file_path}{suffix}", "rb") as file:
+                    return json.load(file)
+        return None
+
+
 class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no types
-    """botocore's loader, with App Mesh from the description of this package."""
+    """botocore's loader, with App Mesh from the description of this package.
+
+    The responses of the tagging API are parsed by this package too: botocore walks all tags by
+    their shapes.
+    """
+
+    FILE_LOADER_CLASS = PlainFileLoader
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
         """Return App Mesh and the services that have a directory; ignores `type_name`.
@@ -52,7 +76,10 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
             DataNotFoundError: there is no model of that type.
         """
         if service_name != SERVICE:
-            return super().load_service_model(service_name, type_name, api_version)
+            model = super().load_service_model(service_name, type_name, api_version)
+            if service_name == TAGGING and type_name == "service-2":
+                model["operations"]["GetResources"].pop("output", None)
+            return model
         if type_name not in _MODELS:
             raise DataNotFoundError(data_path=f"{service_name}/{type_name}")
         return _model(type_name)

@@ -10,9 +10,7 @@ from reconciler.core.errors import UsageError
 from reconciler.core.source_revision import AppliedCommit
 from reconciler.settings.config_file import CONFIG_FILE, SOURCE_FIELDS
 from reconciler.settings.target_config import SourceConfig
-from reconciler.source.git_cache import default_cache_directory
-from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
 from reconciler.source.git_url import USAGE, GitAddress, is_git, parse_address
 from reconciler.source.source import DiskSource, Source
 
@@ -91,6 +89,11 @@ def open_source_of(
 
 def _open_repository(
     address: GitAddress, settings: GitSettings, cache_directory: str | None
-) -> GitSource:
+) -> Source:
+    # Ten modules that a source on disk does not need.
+    from reconciler.source.git_cache import default_cache_directory  # noqa: PLC0415
+    from reconciler.source.git_mirror import Mirror  # noqa: PLC0415
+    from reconciler.source.git_source import GitSource  # noqa: PLC0415
+
     cache = Path(cache_directory) if cache_directory else default_cache_directory()
     return GitSource(address, Mirror(cache.absolute(), address), settings, time.monotonic)

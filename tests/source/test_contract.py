@@ -18,7 +18,8 @@ from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
+from reconciler.source.git_source import GitSource
 from reconciler.source.git_url import parse_address
 from reconciler.source.snapshot import Snapshot
 from reconciler.source.source import DiskSource, Source

@@ -10,7 +10,8 @@ from ssh_servers import make_key, ssh_server
 
 from reconciler.core.errors import RepositoryError
 from reconciler.source.git_mirror import Mirror
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
+from reconciler.source.git_source import GitSource
 from reconciler.source.git_url import parse_address
 
 pytestmark = pytest.mark.process

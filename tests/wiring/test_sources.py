@@ -9,7 +9,8 @@ from reconciler.core.errors import UsageError
 from reconciler.core.source_revision import AppliedCommit
 from reconciler.settings.target_config import SourceConfig
 from reconciler.source.git_cache import default_cache_directory
-from reconciler.source.git_source import GitSettings, GitSource
+from reconciler.source.git_settings import GitSettings
+from reconciler.source.git_source import GitSource
 from reconciler.source.source import DiskSource, Source
 from reconciler.wiring.sources import open_source
 

@@ -11,7 +11,7 @@ from reconciler.manifest.loading import FurtherCheck, LoadResult
 from reconciler.render import diagnostic_reports
 from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
-from reconciler.source.git_source import GitSettings
+from reconciler.source.git_settings import GitSettings
 from reconciler.wiring.manifest_inputs import read_inputs
 from reconciler.wiring.manifests import read_manifests
 from reconciler.wiring.sources import open_source
