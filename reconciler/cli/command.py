@@ -1,5 +1,6 @@
 """Builds click commands from the table of options, and the value of their command line."""
 
+import gc
 import math
 import sys
 import time
@@ -165,7 +166,12 @@ def load_command(name: str) -> click.Command:
 
     def run(invocation: Invocation) -> object:
         configure_logging(invocation)
-        return import_module(f"reconciler.cli.commands.{name.replace(' ', '_')}").run(invocation)
+        module = import_module(f"reconciler.cli.commands.{name.replace(' ', '_')}")
+        if not gc.isenabled():
+            # The imported objects stay, so no collection has to look at them.
+            gc.freeze()
+            gc.enable()
+        return module.run(invocation)
 
     return make_command(name, run)
 
