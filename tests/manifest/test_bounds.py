@@ -126,7 +126,8 @@ def test_the_services_of_groups(group: str) -> None:
     selections = f"{MESH}spec: {{}}\n{services}"
     assert loaded(selections + nodes(fitting, asking)).valid
     over = loaded(selections + nodes(fitting + 1, asking))
-    assert told(over) == {
+    # The services have no provider, which gives many warnings.
+    assert {row for row in told(over) if row[0] not in ("UNPROVIDED", "TOO_MANY")} == {
         (
             "NOT_ALLOWED",
             "spec.backendGroups[0]",
