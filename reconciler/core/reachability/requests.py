@@ -6,8 +6,8 @@ from itertools import product
 from math import prod
 
 from reconciler import limits
-from reconciler.core.reachability.conditions import Condition, classes
-from reconciler.core.reachability.matches import HEADER, PATH, QUERY, Request
+from reconciler.core.reachability.conditions import Condition, TextClass, classes
+from reconciler.core.reachability.matches import HEADER, PATH, QUERY, SCHEME, Request
 from reconciler.core.reachability.model import Rule, Table
 
 
@@ -22,17 +22,18 @@ def request_classes(tables: Sequence[Table]) -> Iterator[Request] | None:
         for rule in table.rules:
             for name, condition in rule.match.conditions:
                 found[name][condition] = None
-    texts = [
-        [*classes([*conditions], base="/" if name == PATH else "", optional=_is_optional(name))]
-        for name, conditions in found.items()
-    ]
+    texts = [_texts(name, [*conditions]) for name, conditions in found.items()]
     if prod(map(len, texts)) > limits.MAX_REQUEST_CLASSES:
         return None
     return (dict(zip(found, values, strict=True)) for values in product(*texts))
 
 
-def _is_optional(name: str) -> bool:
-    return name.startswith((HEADER, QUERY))
+def _texts(name: str, conditions: list[Condition]) -> list[TextClass]:
+    if name == SCHEME:
+        # There are no others, so two routes can be for all requests.
+        return [TextClass("http"), TextClass("https")]
+    base = "/" if name == PATH else ""
+    return [*classes(conditions, base=base, optional=name.startswith((HEADER, QUERY)))]
 
 
 def first_rules(table: Table, request: Request) -> tuple[Rule | None, ...]:

@@ -118,6 +118,20 @@ def test_a_new_mesh_says_where_its_traffic_goes() -> None:
     assert "route/m/r/all: cart now goes to v1 25 % and v2 75 %" in effects_of({}, shared)
 
 
+def test_routes_for_both_schemes_are_for_all_requests() -> None:
+    def specs(target: str) -> Specs:
+        http, https = ({"prefix": "/", "scheme": scheme} for scheme in ("http", "https"))
+        edit = {
+            "route/m/r/all": split(http, **{target: 1}),
+            "route/m/r/tls": split(https, **{target: 1}),
+        }
+        return {**BASE, **edit}
+
+    assert effects_of(specs("v1"), specs("v2")) == [
+        "route/m/r/all: cart: v1 100 % -> 0 %, v2 0 % -> 100 %"
+    ]
+
+
 def test_many_callers_are_counted() -> None:
     before = {**BASE, **{f"virtual-node/m/n{it}": node("cart") for it in range(9)}}
     after = {**before, "virtual-service/m/cart": {}}
