@@ -23,6 +23,9 @@ TAG_PAGES_PER_CYCLE = 2
 # AWS rejects signatures whose time is five minutes off; `doctor` reports less.
 MAX_CLOCK_SKEW_SECONDS = 240
 
+# A file with more targets is rejected, so that a mistake in a matrix cannot exhaust the memory.
+MAX_TARGETS = 1_000
+
 # Applying a plan.
 
 # Up to this many updates of a wave are rechecked one by one, more of them in batches.

@@ -67,7 +67,7 @@ def confirm_and_apply(
         plan_text = text.render_plan(plan, color=page.color, width=page.width, calls=calls)
         print_result(plan_text + (footer if plan.changes else ""))
     writes = bool(plan.changes or plan.renewals)
-    if writes and not (invocation["auto_approve"] or _ask_approval()):
+    if writes and not (invocation["auto_approve"] or ask_approval("this plan")):
         print_result("Nothing was applied.\n")
         return ExitCode.ERROR
     report, code = apply_plan(invocation, target, plan, apply, readable=readable)
@@ -86,8 +86,18 @@ def apply_plan(
     apply: ApplyFunction | None = None,
     *,
     readable: bool = True,
+    stop_request: StopRequest | None = None,
 ) -> tuple[Report, ExitCode]:
-    """Apply ``plan`` and return its report and the exit code; ``readable`` prints each outcome."""
+    """Apply ``plan`` and return its report and the exit code.
+
+    Args:
+        invocation: The command line.
+        target: The target of the plan.
+        plan: The changes to make.
+        apply: Applies the plan; None for ``engine.apply``.
+        readable: Whether to print each outcome.
+        stop_request: The request of a run over many targets to stop; None to handle signals here.
+    """
     lines = OutcomeLines(wants_color(invocation["color"]))
     changes = len(plan.changes)
     # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
@@ -97,7 +107,9 @@ def apply_plan(
     run = recorder.start(invocation.started_at)
     with (
         lock as may_write,
-        stop_on_signals(message=FINISHING_MESSAGE) as stop,
+        nullcontext(stop_request)
+        if stop_request
+        else stop_on_signals(message=FINISHING_MESSAGE) as stop,
         progress_bar(
             f"applying {plural(changes, 'change')}", changes, color=invocation["color"]
         ) as progress,
@@ -123,15 +135,15 @@ def apply_plan(
     return report, code
 
 
-def _ask_approval() -> bool:
-    """Return whether the user confirms the plan; the end of the input is a no.
+def ask_approval(subject: str) -> bool:
+    """Return whether the user confirms ``subject``; the end of the input is a no.
 
     Raises:
         click.Abort: If the user presses Ctrl-C.
     """
     try:
         with wakeup_on_signals() as wakeup:
-            print_message("\nApply this plan? [y/N]: ")
+            print_message(f"\nApply {subject}? [y/N]: ")
             # Not input() or click.confirm: they lose a Ctrl-C that arrives just before their read.
             select((sys.stdin, wakeup), (), ())
             answer = sys.stdin.readline()

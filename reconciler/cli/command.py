@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from reconciler.cli.completion import OPTION_COMPLETERS
 from reconciler.cli.logs import start_logging
 from reconciler.cli.option_sources import option_values
 from reconciler.core.errors import UsageError
+from reconciler.core.resources import shorten_list
 from reconciler.known_secrets import shown
 from reconciler.render.formats import PLAN_FORMATS
 from reconciler.settings.config_file import ConfigFile, read_file
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import (
+    FLEET_COMMANDS,
     OPTIONS,
     Option,
     OptionGroup,
@@ -30,6 +32,7 @@ from reconciler.settings.options import (
     is_lock,
 )
 from reconciler.settings.target_config import OptionValues
+from reconciler.settings.target_selection import select_targets
 
 # Column of the flags in --help, the same in each group; a longer flag has a line of its own.
 FLAG_WIDTH = 26
@@ -45,6 +48,7 @@ class Invocation:
         keys: The keys as the user typed them.
         arguments: The command line after the command.
         directory: The directory to write to, if it is an argument.
+        targets: The targets of a run over many; each has the invocation of ``for_target``.
         started_at: When the run started, in seconds since 1970.
     """
 
@@ -55,6 +59,7 @@ class Invocation:
     file: ConfigFile
     arguments: tuple[str, ...] = ()
     directory: str = ""
+    targets: tuple[str, ...] = ()
     started_at: float = field(default_factory=time.time)
 
     def __getitem__(self, name: str) -> Any:
@@ -99,6 +104,15 @@ class Invocation:
         else:
             return
         raise UsageError(f"{self.command} needs confirmation, but {reason}: pass --auto-approve")
+
+    def for_target(self, name: str) -> "Invocation":
+        """Return the same command line for one target."""
+        options = replace(
+            self.options,
+            values={**self.options.values, "target": name},
+            flags=self.options.flags | {"target"},
+        )
+        return replace(self, options=options, targets=())
 
     def reparse(self) -> "Invocation":
         """Return the same command line with the current content of its files.
@@ -171,7 +185,7 @@ def load_command(name: str) -> click.Command:
             # The imported objects stay, so no collection has to look at them.
             gc.freeze()
             gc.enable()
-        return module.run(invocation)
+        return module.run_many(invocation) if invocation.targets else module.run(invocation)
 
     return make_command(name, run)
 
@@ -185,7 +199,8 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         paths, keys = parameters.pop("paths", ()), parameters.pop("keys", ())
         directory = parameters.pop("directory", "")
         options = option_values(context, parameters)
-        return run(Invocation(command, options, paths, keys, file, context.obj, directory))
+        options, targets = _select_targets(command, options, file)
+        return run(Invocation(command, options, paths, keys, file, context.obj, directory, targets))
 
     click_options = [_option(option) for option in OPTIONS if option.offered_by(command)]
     command_help = COMMANDS[command]
@@ -195,6 +210,30 @@ def make_command(command: str, run: CommandFunction) -> click.Command:
         params=[*arguments_of(command), _config_option(command), *click_options],
         help=f"{command_help.summary}\n\n{command_help.details}",
     )
+
+
+def _select_targets(
+    command: str, options: OptionValues, file: ConfigFile
+) -> tuple[OptionValues, tuple[str, ...]]:
+    """Return ``options`` with the name of one target, or the names of several.
+
+    Raises:
+        UsageError: If the command cannot run over the targets that the options select.
+    """
+    if "target" not in options.values:
+        return options, ()
+    targets = select_targets(options, file)
+    names: tuple[str, ...] = options.values["target"]
+    if targets and command not in FLEET_COMMANDS:
+        if len(targets) > 1:
+            raise UsageError(
+                f"{command} runs on one target, but the options select {len(targets)}:"
+                f" {shorten_list(targets)}; pass --target NAME"
+            )
+        names, targets = targets, ()
+    # Of a run over many, the names and globs are kept.
+    target = names if targets else next(iter(names), None)
+    return replace(options, values={**options.values, "target": target}), targets
 
 
 class Count(click.IntRange):
@@ -214,6 +253,14 @@ class Seconds(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a number of seconds", param, ctx)
         return number
+
+
+class Repeatable(click.types.StringParamType):
+    """A text, of which a variable sets one, also if it contains spaces."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Return the whole value."""
+        return [rv]
 
 
 class Lock(click.ParamType[str]):
@@ -237,7 +284,7 @@ def _option(option: Option) -> click.Option:
         default=False if is_flag else option.default,
         show_default=True,
         is_flag=is_flag,
-        multiple=option.type is OptionType.TEXT_LIST,
+        multiple=option.type is OptionType.TEXT_LIST or option.is_repeatable,
         envvar=option.environment_variable,
         metavar=option.metavar,
         help=option.help,
@@ -259,7 +306,8 @@ def _type(option: Option) -> click.ParamType[Any] | None:
             return click.Choice(option.choices)
         case OptionType.TEXT | OptionType.TEXT_LIST:
             # With this type, the shell completes file names.
-            return click.Path() if option.metavar in ("FILE", "DIR") else click.STRING
+            text = Repeatable() if option.is_repeatable else click.STRING
+            return click.Path() if option.metavar in ("FILE", "DIR") else text
 
 
 def _config_option(command: str) -> click.Option:
@@ -276,5 +324,10 @@ def _config_option(command: str) -> click.Option:
 
 def _load_defaults(context: click.Context, command: str, path: Path | None) -> ConfigFile:
     file = read_file(path)
-    context.default_map = {**file.common, **file.commands.get(command, {})}
+    values = {**file.common, **file.commands.get(command, {})}
+    context.default_map = {
+        option.field: (values[option.field],) if option.is_repeatable else values[option.field]
+        for option in OPTIONS
+        if option.field in values and option.configurable and option.offered_by(command)
+    }
     return file

@@ -85,6 +85,8 @@ def _keys(context: click.Context) -> list[str]:
             raise TooSlowError
 
     given = {name: value for name, value in context.params.items() if value is not None}
+    if targets := given.get("target"):
+        given["target"] = targets[0]
     options, file = option_values(context, {**_NO_VARIABLES, **given}), _file_of(context)
     config = source_of(options, file)
     paths = context.params.get("paths") or (config.source or DEFAULT_SOURCE,)

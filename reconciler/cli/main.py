@@ -8,14 +8,12 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli.command_table import COMMANDS, EXAMPLES, GROUPS, write_examples
-from reconciler.cli.error_codes import code_of
+from reconciler.cli.error_codes import code_of, describe_error
 from reconciler.cli.logs import start_logging
 from reconciler.cli.output import print_error, print_message, stop_printing
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.known_secrets import shown
 
-ADVICE = {errno.EMFILE: "raise the limit of open files (ulimit -n)"}
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -104,24 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _describe_error(error: Exception) -> str:
-    """Return the message for ``error``. A lack of system resources is not reported as a bug."""
-    if isinstance(error, OSError):
-        if error.errno in UNWRITTEN and error.filename is None:
-            # An error without a file name comes from the output of click, such as --help.
-            stop_printing()
-            return f"writing results: {error.strerror}; the output is incomplete"
-        where = f"{error.filename}: " if error.filename else ""
-        advice = ADVICE.get(error.errno or 0, "run again with --log-level debug for the trace")
-        return f"{where}{error.strerror or error}; {advice}"
-    if isinstance(error, MemoryError):
-        return "out of memory; raise the memory limit of this process"
-    # CPython raises a plain RuntimeError.
-    if str(error) == "can't start new thread":
-        return f"{error}; raise the limit of threads (ulimit -u, or the container's limit of pids)"
-    return (
-        f"a bug in mesh-reconciler: {type(error).__name__}: {shown(error)}; "
-        "run again with --log-level debug for the trace, and report it"
-    )
+    if isinstance(error, OSError) and error.errno in UNWRITTEN and error.filename is None:
+        # An error without a file name comes from the output of click, such as --help.
+        stop_printing()
+        return f"writing results: {error.strerror}; the output is incomplete"
+    return describe_error(error)
 
 
 def _print_usage_error(error: click.ClickException) -> None:

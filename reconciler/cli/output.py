@@ -3,7 +3,9 @@
 import os
 import shutil
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +14,28 @@ import click
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.escaping import escaped
 from reconciler.render.terminal import Layout
+
+ERROR_PREFIX = "reconciler: "
+
+
+class _Capture(threading.local):
+    """The messages of a thread that are not printed yet."""
+
+    messages: list[str] | None = None
+
+
+_capture = _Capture()
+
+
+@contextmanager
+def captured_messages() -> Iterator[list[str]]:
+    """Yield a list to which this thread adds messages during the block, instead of printing."""
+    messages: list[str] = []
+    _capture.messages = messages
+    try:
+        yield messages
+    finally:
+        _capture.messages = None
 
 
 def print_result(text: str) -> None:
@@ -52,11 +76,14 @@ def stop_printing(stream: TextIO | None = None) -> None:
 
 def print_error(message: str) -> None:
     """Print one line on stderr."""
-    print_message(f"reconciler: {escaped(' '.join(message.split()))}\n")
+    print_message(f"{ERROR_PREFIX}{escaped(' '.join(message.split()))}\n")
 
 
 def print_message(text: str) -> None:
     """Print ``text`` on stderr, and ignore errors: the exit code still reports the result."""
+    if _capture.messages is not None:
+        _capture.messages.append(text)
+        return
     try:
         click.echo(text, nl=False, err=True)
     except OSError:

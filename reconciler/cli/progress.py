@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from reconciler import engine
@@ -27,11 +29,25 @@ def spinner(activity: str, *, color: str) -> Iterator[None]:
         activity: The text to show.
         color: The value of --color.
     """
-    if not sys.stderr.isatty():
+    if not _shows_progress():
         yield
         return
     with _console(color).status(activity):
         yield
+
+
+@contextmanager
+def counter(activity: str, total: int, *, color: str) -> Iterator[Callable[[], None]]:
+    """Show how many of ``total`` targets have ended, if stderr is a terminal.
+
+    Yields a function to call after each target; any thread may.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    done = count(1)
+    with _console(color).status(f"{activity}: {total} targets") as status:
+        yield lambda: status.update(f"{activity}: {next(done)} of {total} targets")
 
 
 @contextmanager
@@ -44,7 +60,7 @@ def read_progress(target: engine.CommandTarget, *, color: str) -> Iterator[None]
         target: The target that is read.
         color: The value of --color.
     """
-    if not sys.stderr.isatty():
+    if not _shows_progress():
         yield
         return
     from rich import progress  # noqa: PLC0415  # as in _console
@@ -101,7 +117,7 @@ def progress_bar(activity: str, total: int, *, color: str) -> Iterator[Progress]
         total: The number of changes.
         color: The value of --color.
     """
-    if not sys.stderr.isatty():
+    if not _shows_progress():
         yield Progress()
         return
     from rich import progress  # noqa: PLC0415  # as in _console
@@ -136,6 +152,11 @@ def progress_bar(activity: str, total: int, *, color: str) -> Iterator[Progress]
     task = bar.add_task(activity, total=total, rate="", message="")
     with bar:
         yield Progress(on_written, on_outcome)
+
+
+def _shows_progress() -> bool:
+    # In a run over many targets, each has a thread, and only the whole run shows its progress.
+    return sys.stderr.isatty() and current_thread() is main_thread()
 
 
 def _console(color: str) -> "Console":

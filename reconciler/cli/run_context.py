@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
@@ -34,10 +34,10 @@ from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
-from reconciler.targets.session import configured_url
+from reconciler.targets.session import Sessions, configured_url
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifest_inputs import read_inputs
-from reconciler.wiring.manifests import read_manifests
+from reconciler.wiring.manifests import SharedManifests, read_manifests
 from reconciler.wiring.sources import git_address, open_source
 from reconciler.wiring.targets import open_target, read_limit, target_scope
 
@@ -46,6 +46,42 @@ logger = logging.getLogger(__name__)
 UNLIMITED = Limit()
 # Options that a reload of the configuration cannot change.
 RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
+
+
+class ReadManifests(Protocol):
+    """Reads manifests, as ``wiring.manifests.read_manifests`` does."""
+
+    def __call__(
+        self,
+        source: Source,
+        inputs: Inputs,
+        *,
+        allow_empty: bool,
+        find_revision: bool,
+        beat: Callable[[], None],
+    ) -> LoadResult:
+        """Return the manifests of ``source``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Parts that the runs of one process may share.
+
+    Attributes:
+        read: Reads the manifests of a run; None to read them for this run alone.
+        sessions: Opens the sessions of the SDK; None to open one for this run alone.
+    """
+
+    read: ReadManifests | None = None
+    sessions: Sessions | None = None
+
+    @classmethod
+    def of_fleet(cls) -> "Shared":
+        """Return the parts of runs over many targets."""
+        return cls(SharedManifests().read, Sessions())
+
+
+ALONE = Shared()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +95,7 @@ class RunContext:
     inputs: Inputs
     guards: GuardSettings
     target: engine.CommandTarget
+    shared_read: ReadManifests | None = None
 
     def propose(
         self,
@@ -144,20 +181,24 @@ class RunContext:
         Raises:
             UsageError: If a pattern matches no resource.
         """
+        require_matches(self.invocation, self.unmatched_patterns(keys, desired, unlisted))
+
+    def unmatched_patterns(
+        self, keys: Iterable[Key], desired: Iterable[Desired], unlisted: Collection[Unlisted]
+    ) -> frozenset[str]:
+        """Return the patterns that ``require_patterns_to_match`` rejects."""
         known = {resource.key for resource in desired} | set(keys)
-        for name in ("only", "except"):
-            for pattern in self.invocation[name]:
-                if not any(key.matches(pattern) for key in known) and not any(
-                    item.may_match(pattern) for item in unlisted
-                ):
-                    raise UsageError(
-                        f"--{name} {pattern} matches no resource, neither desired nor live"
-                        f"{KEY_HINT}"
-                    )
+        return frozenset(
+            pattern
+            for pattern in (*self.invocation["only"], *self.invocation["except"])
+            if not any(key.matches(pattern) for key in known)
+            and not any(item.may_match(pattern) for item in unlisted)
+        )
 
     def read(self, on_heartbeat: Callable[[], None] = lambda: None) -> LoadResult:
         """Load the manifests, with their diagnostics; ``on_heartbeat`` is called each second."""
-        return read_manifests(
+        read = self.shared_read or read_manifests
+        return read(
             self.source,
             self.inputs,
             allow_empty=self.invocation["allow_empty"],
@@ -166,9 +207,27 @@ class RunContext:
         )
 
 
+def require_matches(invocation: Invocation, unmatched: Collection[str]) -> None:
+    """Reject the first pattern of --only or --except that is in ``unmatched``.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    for name in ("only", "except"):
+        for pattern in invocation[name]:
+            if pattern in unmatched:
+                raise UsageError(
+                    f"--{name} {pattern} matches no resource, neither desired nor live{KEY_HINT}"
+                )
+
+
 @contextmanager
 def open_run(
-    invocation: Invocation, *, max_updates: Limit = UNLIMITED, cache: ReadCache | None = None
+    invocation: Invocation,
+    *,
+    max_updates: Limit = UNLIMITED,
+    cache: ReadCache | None = None,
+    shared: Shared = ALONE,
 ) -> Iterator[RunContext]:
     """Open the target of ``invocation`` and yield the context of the run.
 
@@ -176,6 +235,7 @@ def open_run(
         invocation: The command line.
         max_updates: The limit of updates if the user set none.
         cache: Keeps resources that lists show as unchanged, so that they are not read again.
+        shared: The parts that this run shares with others.
 
     Raises:
         UsageError: If a setting is invalid, or else if the run needs confirmation and cannot ask.
@@ -186,9 +246,11 @@ def open_run(
     invocation.require_confirmation_possible()
     with (
         recorded_failure(invocation, config.name, config.owner),
-        open_target(config, workers=invocation["parallelism"], cache=cache) as target,
+        open_target(
+            config, workers=invocation["parallelism"], cache=cache, sessions=shared.sessions
+        ) as target,
     ):
-        yield make_context(target)
+        yield replace(make_context(target), shared_read=shared.read)
 
 
 def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:

@@ -1,5 +1,6 @@
 """The report of a run: one outcome for each change, and the exit code that results."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,6 +26,21 @@ PRECEDENCE = (
     ExitCode.ERROR,
     ExitCode.PARTIAL,
     ExitCode.STALE,
+    ExitCode.WITHHELD,
+    ExitCode.PENDING,
+)
+
+
+# A run on one target has at most one of the further codes, and nothing else.
+_FLEET_PRECEDENCE = (
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    ExitCode.USAGE,
+    ExitCode.MANIFESTS,
+    ExitCode.ERROR,
+    ExitCode.PARTIAL,
+    ExitCode.STALE,
+    ExitCode.LOCKED,
     ExitCode.WITHHELD,
     ExitCode.PENDING,
 )
@@ -120,6 +136,11 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     if detailed and (plan.changes or is_withheld):
         codes.add(ExitCode.PENDING)
     return _most_severe(codes)
+
+
+def fleet_exit_code(codes: Collection[ExitCode]) -> ExitCode:
+    """Return the exit code of a run over targets with these codes."""
+    return next((code for code in _FLEET_PRECEDENCE if code in codes), ExitCode.OK)
 
 
 def _exit_codes(plan: Plan) -> set[ExitCode]:

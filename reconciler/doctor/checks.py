@@ -19,7 +19,7 @@ from reconciler.doctor.results import CheckResult, CheckStatus
 from reconciler.engine import CommandTarget
 from reconciler.settings.target_config import AWS, LOCAL, TargetConfig
 from reconciler.targets.error_translation import CREDENTIALS_ADVICE
-from reconciler.targets.session import clock_of, credentials_of, open_session
+from reconciler.targets.session import Sessions, clock_of, credentials_of
 from reconciler.wiring.targets import connection_of, open_target
 
 QUOTA_WARNING_SHARE = 0.8
@@ -29,14 +29,14 @@ SERVICE_ENDED = (
 )
 
 
-def run_checks(config: TargetConfig, now: datetime) -> Iterator[CheckResult]:
+def run_checks(config: TargetConfig, now: datetime, sessions: Sessions) -> Iterator[CheckResult]:
     """Yield results for the configured target and the connection to it."""
     if config.name == AWS:
         yield CheckResult(CheckStatus.WARNING, "service", SERVICE_ENDED)
     yield _check_owner(config)
     try:
-        if config.name == LOCAL or (yield from _check_connection(config, now)):
-            with open_target(config, workers=1) as target:
+        if config.name == LOCAL or (yield from _check_connection(config, now, sessions)):
+            with open_target(config, workers=1, sessions=sessions) as target:
                 yield from _check_identity(config, target.id)
                 yield from _check_reads(target)
                 yield _check_writes()
@@ -50,10 +50,12 @@ def _check_owner(config: TargetConfig) -> CheckResult:
     return CheckResult(CheckStatus.ERROR, "owner", "not set, but a plan needs it: pass --owner ID")
 
 
-def _check_connection(config: TargetConfig, now: datetime) -> Generator[CheckResult, None, bool]:
+def _check_connection(
+    config: TargetConfig, now: datetime, sessions: Sessions
+) -> Generator[CheckResult, None, bool]:
     """Check credentials and clock; return whether to continue with the target."""
     connection = connection_of(config)
-    session = open_session(connection)
+    session = sessions.open(connection)
     source = credentials_of(session)
     if source is None:
         message = f"none found: {CREDENTIALS_ADVICE}"

@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from reconciler import limits
 from reconciler.file_lock import lock_file
 
 _LOCK = "lock"
+# The runs on many targets append at the same time, and wait for a locked file only a second.
+_appending = Lock()
 
 
 class HistoryFiles:
@@ -26,7 +29,7 @@ class HistoryFiles:
     def append(self, line: bytes) -> None:
         """Append ``line``, and return when it is on the disk."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked(os.O_CREAT | os.O_RDWR, shared=False):
+        with _appending, self._locked(os.O_CREAT | os.O_RDWR, shared=False):
             size = self._drop_torn_line()
             if size and size + len(line) > self._max_bytes:
                 self._rotate()

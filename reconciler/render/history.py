@@ -1,6 +1,6 @@
 """Runs of the history as text and JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from reconciler.render.terminal import (
     Style,
     cell_width,
     format_duration,
+    plural,
     wrap_words,
 )
 
@@ -31,6 +32,14 @@ def list_as_text(heads: Iterable[RunHead], layout: Layout) -> str:
         return "No run is recorded.\n"
     widths = [max(map(cell_width, column)) for column in zip(*(it for it, _ in rows), strict=True)]
     return "".join(f"{layout.write(_row(cells, widths, head))}\n" for cells, head in rows)
+
+
+def summary(heads: Sequence[RunHead]) -> str:
+    """Return one line about runs, of which the first is the latest."""
+    if not heads:
+        return "no run is recorded"
+    last = heads[0]
+    return f"{plural(len(heads), 'run')}, last {_time(last.started_at)}: {_result(last)}"
 
 
 def list_as_json(heads: Iterable[RunHead]) -> str:

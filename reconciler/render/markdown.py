@@ -71,7 +71,7 @@ def render_plan(
         three_way: Comparison of base, live and this change; shown before the plan.
         graph: The part of the meshes that the plan changes; shown after the plan.
     """
-    notes = [Block(f"**Note:** {_code(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
+    notes = [Block(f"**Note:** {code_span(escaped(note), MAX_HEADLINE_LENGTH)}", 0)] if note else []
     blocks = _owner_note(plan) + notes + (list(_three_way(three_way)) if three_way else [])
     return _comment(plan, phrases.plan_counts(plan), blocks, calls, graph)
 
@@ -119,21 +119,21 @@ def _comment(
 ) -> str:
     head = [
         f"{marker(plan.target.name, plan.owner)}\n### {counts}",
-        _code(headline(plan), MAX_HEADLINE_LENGTH),
-        *([_code(phrases.commit_line(plan.revision))] if plan.revision else []),
+        code_span(headline(plan), MAX_HEADLINE_LENGTH),
+        *([code_span(phrases.commit_line(plan.revision))] if plan.revision else []),
         *_warnings(plan.changes),
     ]
     small = [f"fingerprint {plan.fingerprint}", *([phrases.call_counts(calls)] if calls else [])]
-    foot = [f"<sub>{' · '.join(map(_code, small))}</sub>"]
+    foot = [f"<sub>{' · '.join(map(code_span, small))}</sub>"]
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
     changes = [_change(group) for group in phrases.groups(plan.changes, plan.traffic)]
     sections = [first, unlisted, withheld, changes]
-    available = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - _size(head) - _size(foot)
+    available = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - size_of(head) - size_of(foot)
     for index, blocks in enumerate(sections):
         # The rest of the share of a section is available to later sections.
-        shown = list(_fit(blocks, available // (len(sections) - index)))
-        available -= _size(shown)
+        shown = list(fit(blocks, available // (len(sections) - index)))
+        available -= size_of(shown)
         head += shown
     head += _graph(graph, available) if graph and graph.nodes else []
     return "\n\n".join([*head, *foot]) + "\n"
@@ -142,7 +142,7 @@ def _comment(
 def _graph(graph: Graph, available: int) -> list[str]:
     before = f"<details><summary>{_GRAPH_TITLE}</summary>\n\n```mermaid\n"
     after = "```\n\n</details>"
-    room = min(available - _size([before, after]), limits.MAX_COMMENT_GRAPH_CHARACTERS)
+    room = min(available - size_of([before, after]), limits.MAX_COMMENT_GRAPH_CHARACTERS)
     # The text is ASCII without backticks, so it has as many bytes and cannot end the fence.
     text = render_mermaid(graph, max(room, 1))
     if len(text) > room:
@@ -150,22 +150,37 @@ def _graph(graph: Graph, available: int) -> list[str]:
     return [f"{before}{text}{after}"]
 
 
-def _fit(blocks: Iterable[Block], available: int) -> Iterator[str]:
+def plan_blocks(plan: Plan) -> list[Block]:
+    """Return the blocks of the plan, which fit under the heading of its target."""
+    warnings = [Block(warning, 0) for warning in _warnings(plan.changes)]
+    unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
+    withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
+    return warnings + unlisted + withheld + [_change(it) for it in phrases.groups(plan.changes)]
+
+
+def report_blocks(report: Report) -> list[Block]:
+    """Return the blocks of the changes that were not made."""
+    return _outcomes(report.outcomes)
+
+
+def fit(blocks: Iterable[Block], available: int, noun: str = "resource") -> Iterator[str]:
+    """Yield the blocks that fit, and a sentence with the number of ``noun`` in the others."""
     hidden = 0
     for text, resources in blocks:
-        if _size([text]) <= available:
-            available -= _size([text])
+        if size_of([text]) <= available:
+            available -= size_of([text])
             yield text
         else:
             hidden += resources
     if hidden:
         yield (
-            f"**{plural(hidden, 'resource')} not shown**: the comment would be too long. "
+            f"**{plural(hidden, noun)} not shown**: the comment would be too long. "
             "The text and JSON formats have the complete plan."
         )
 
 
-def _size(texts: Iterable[str]) -> int:
+def size_of(texts: Iterable[str]) -> int:
+    """Return the bytes of ``texts`` with their separators."""
     return sum(len(text.encode()) + len("\n\n") for text in texts)
 
 
@@ -177,7 +192,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
     }
     for change in changes:
         if change.traffic in keys:
-            keys[change.traffic].append(_code(escaped(str(change.key))))
+            keys[change.traffic].append(code_span(escaped(str(change.key))))
     lines = [f"> **{traffic}**: {shorten_list(found)}" for traffic, found in keys.items() if found]
     if lines:
         yield "> [!WARNING]\n" + "  \n".join(lines)
@@ -185,7 +200,7 @@ def _warnings(changes: Iterable[Change]) -> Iterator[str]:
 
 def _owner_note(plan: Plan) -> list[Block]:
     note = phrases.owner_note(plan)
-    return [Block(f"**Note:** {_code(note, MAX_HEADLINE_LENGTH)}", 0)] if note else []
+    return [Block(f"**Note:** {code_span(note, MAX_HEADLINE_LENGTH)}", 0)] if note else []
 
 
 def _outcomes(outcomes: Iterable[Outcome]) -> list[Block]:
@@ -218,23 +233,23 @@ def _field_diff(diff: FieldDiff) -> Block:
     fields = [phrases.field_of(field) for field in diff.fields]
     if not fields[0].pointer:
         sign = phrases.SYMBOLS[Create if fields[0].before is None else Delete]
-        return Block(f"- {sign} {_code(escaped(str(diff.key)))}", 1)
+        return Block(f"- {sign} {code_span(escaped(str(diff.key)))}", 1)
     lines = [
-        f"  - {_code(field.label)}: {_side(field.before)} → {_side(field.after)}"
+        f"  - {code_span(field.label)}: {_side(field.before)} → {_side(field.after)}"
         for field in fields
     ]
-    return Block("\n".join([f"- ~ {_code(escaped(str(diff.key)))}", *lines]), 1)
+    return Block("\n".join([f"- ~ {code_span(escaped(str(diff.key)))}", *lines]), 1)
 
 
 def _conflict(conflict: MergeConflict) -> Block:
     sides = {"base": conflict.base, "live": conflict.live, "here": conflict.head}
     sides_text = ", ".join(f"{word} {_side(phrases.value(side))}" for word, side in sides.items())
-    label = _code(phrases.label(conflict.pointer))
-    return Block(f"- {_code(escaped(str(conflict.key)))} {label}: {sides_text}", 1)
+    label = code_span(phrases.label(conflict.pointer))
+    return Block(f"- {code_span(escaped(str(conflict.key)))} {label}: {sides_text}", 1)
 
 
 def _side(value: str | None) -> str:
-    return "absent" if value is None else _code(value)
+    return "absent" if value is None else code_span(value)
 
 
 def _withheld(plan: Plan) -> Iterator[Block]:
@@ -253,7 +268,8 @@ def _items(title: str, reason: str, keys: list[str]) -> Iterator[Block]:
     for start in range(0, len(keys), KEYS_PER_BLOCK):
         some = keys[start : start + KEYS_PER_BLOCK]
         yield Block(
-            f"- **{title}** {', '.join(map(_code, some))}: {_code(reason, len(reason))}", len(some)
+            f"- **{title}** {', '.join(map(code_span, some))}: {code_span(reason, len(reason))}",
+            len(some),
         )
 
 
@@ -294,7 +310,8 @@ def _fence(lines: Iterable[str], language: str = "diff") -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def _code(text: str, max_length: int = MAX_VALUE_LENGTH) -> str:
+def code_span(text: str, max_length: int = MAX_VALUE_LENGTH) -> str:
+    """Return ``text`` as code, cut in its middle if it is too long."""
     if len(text) > max_length:
         text = f"{text[: max_length // 2]}…{text[-max_length // 2 :]}"
     ticks = "`" * (_longest_run(text) + 1)

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from reconciler.known_secrets import shown
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
+from reconciler.settings.target_matrix import MATRIX_FIELDS, expand, is_matrix
+from reconciler.settings.toml_lines import line_of
 
 if TYPE_CHECKING:
     from reconciler.settings.notify_tables import NotifyConfig
@@ -83,7 +86,7 @@ class ConfigFile:
     Attributes:
         common: Common options by field name.
         commands: Options of each command by field name.
-        targets: Tables of the targets.
+        targets: Tables of the targets; a matrix is expanded.
         acm: Places of certificates and authorities of ACM by their ARNs, for Envoys.
         path: The file, or None if there is none.
         name_defaults: The checked tables of ``[[defaults]]``.
@@ -155,7 +158,40 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    return ConfigFile(document, commands, targets, chosen, acm, name_defaults, notify)
+    expanded = _expanded(chosen, text, targets)
+    return ConfigFile(document, commands, expanded, chosen, acm, name_defaults, notify)
+
+
+def _expanded(
+    file: Path, text: str, tables: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the tables of all targets.
+
+    Raises:
+        UsageError: If a matrix is invalid, two targets have one name, or there are too many.
+    """
+
+    def place(name: str, *fields: str) -> str:
+        path = ("targets", name, *fields)
+        line = line_of(text, path)
+        return f"{file}:{line}: {'.'.join(path)}" if line else f"{file}: {'.'.join(path)}"
+
+    targets: dict[str, Mapping[str, Any]] = {}
+    written_as: dict[str, str] = {}
+    for name, table in tables.items():
+        found = expand(name, table, partial(place, name)) if is_matrix(table) else {name: table}
+        for target, target_table in found.items():
+            if target in written_as or (target in BUILT_IN and is_matrix(table)):
+                other = written_as.get(target)
+                reason = f"targets.{other} has it too" if other else "it is built in"
+                raise UsageError(f"{place(name)}: the name {shown(target)} is taken: {reason}")
+            targets[target], written_as[target] = target_table, name
+        if len(targets) > limits.MAX_TARGETS:
+            raise UsageError(
+                f"{place(name)}: with it the file has {len(targets):,} targets, and it may have"
+                f" {limits.MAX_TARGETS:,}"
+            )
+    return targets
 
 
 def _parse_toml(text: str) -> dict[str, Any]:
@@ -182,11 +218,11 @@ def _parse_notify(file: Path, tables: Any) -> "tuple[NotifyConfig, ...]":
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
-    _check_names(file, f"targets.{name}.", table, TARGET_FIELDS)
+    _check_names(file, f"targets.{name}.", table, TARGET_FIELDS | MATRIX_FIELDS)
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
         raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
-    checked = {*switches}
+    checked = switches.keys() | MATRIX_FIELDS
     for fields, type_ in (
         (TARGET_SECONDS, OptionType.SECONDS),
         (TARGET_LISTS, OptionType.TEXT_LIST),

@@ -33,6 +33,10 @@ ALL_COMMANDS = (
     "schema",
     "explain",
 )
+# These commands run over many targets.
+FLEET_COMMANDS = ("validate", "plan", "apply", "ci", "doctor", "history")
+# With many targets, these have guards over all of them.
+FLEET_GUARD_COMMANDS = ("plan", "apply", "ci")
 # These commands take keys as arguments.
 KEY_COMMANDS = {
     "adopt": "KEY…",
@@ -99,6 +103,7 @@ class Option:
         configurable: False if the option must be passed to each run, so that it has neither a
             variable nor a setting in reconciler.toml.
         letter: The short form of the flag.
+        is_repeatable: Whether several flags add up; the file and the variable set one value.
     """
 
     name: str
@@ -114,6 +119,7 @@ class Option:
     maximum: int | None = None
     configurable: bool = True
     letter: str | None = None
+    is_repeatable: bool = False
 
     @property
     def field(self) -> str:
@@ -178,9 +184,29 @@ OPTIONS = (
     Option(
         "target",
         OptionGroup.TARGET,
-        "local, aws, or the name of a target in reconciler.toml.",
+        "local, aws, or the name of a target in reconciler.toml; also a glob. Repeatable.",
         "NAME",
         commands=("validate", *TARGET_COMMANDS),
+        is_repeatable=True,
+    ),
+    Option(
+        "all-targets",
+        OptionGroup.TARGET,
+        "All targets of reconciler.toml, instead of --target.",
+        type=OptionType.FLAG,
+        commands=FLEET_COMMANDS,
+        configurable=False,
+    ),
+    Option(
+        "targets-at-once",
+        OptionGroup.TARGET,
+        "With several targets: maximum number of targets at the same time.",
+        "N",
+        OptionType.COUNT,
+        10,
+        commands=tuple(command for command in FLEET_COMMANDS if command != "history"),
+        minimum=1,
+        maximum=100,
     ),
     Option(
         "region",
@@ -247,6 +273,32 @@ OPTIONS = (
         "Maximum number of updates per run, or a share such as 30%. If a plan has more, none is "
         "made. Default: no limit; in run, 30%, but at least 3.",
         "N",
+    ),
+    Option(
+        "max-total-deletes",
+        OptionGroup.GUARDS,
+        "With several targets: maximum number of deletes on all together. If there are more, no "
+        "target is changed.",
+        "N",
+        OptionType.COUNT,
+        default=10,
+        commands=FLEET_GUARD_COMMANDS,
+    ),
+    Option(
+        "wide-share",
+        OptionGroup.GUARDS,
+        "With several targets: maximum share of them with updates or deletes, such as 50%. If "
+        "more have them, no target is changed without --wide. Default: no limit.",
+        "SHARE",
+        commands=FLEET_GUARD_COMMANDS,
+    ),
+    Option(
+        "wide",
+        OptionGroup.GUARDS,
+        "Allow more targets with updates or deletes than --wide-share.",
+        type=OptionType.FLAG,
+        commands=FLEET_GUARD_COMMANDS,
+        configurable=False,
     ),
     Option(
         "allow-empty",
@@ -364,6 +416,15 @@ OPTIONS = (
         "DIR",
         default=HISTORY_DIRECTORY,
         commands=HISTORY_COMMANDS,
+    ),
+    Option(
+        "target",
+        OptionGroup.SELECTION,
+        "Only runs on this target of reconciler.toml; also a glob. Repeatable.",
+        "NAME",
+        command="history",
+        configurable=False,
+        is_repeatable=True,
     ),
     Option(
         "key",

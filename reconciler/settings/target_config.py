@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.core.errors import UsageError
+from reconciler.core.resources import shorten_list
 from reconciler.known_secrets import shown
 from reconciler.settings.config_file import (
     BUILT_IN,
@@ -115,7 +116,7 @@ def choose_target(
     Raises:
         UsageError: If no target or no owner is set, or if they are invalid.
     """
-    url, name, setting = _url_or_name(values, file)
+    url, name, setting = url_or_name(values, file)
     table = _table(name, file)
     chosen = {
         field: table[field]
@@ -128,7 +129,7 @@ def choose_target(
             url, setting = configured_url(chosen["profile"]), AWS_SETTINGS
         if url is None:
             raise UsageError(
-                f"no target given: pass --target NAME ({', '.join(_names(file))}) or "
+                f"no target given: pass --target NAME ({shorten_list(_names(file))}) or "
                 f"--endpoint-url URL, or set target in {CONFIG_FILE}; {LOCAL} is the embedded "
                 "endpoint"
             )
@@ -159,7 +160,7 @@ def choose_target(
 
 def source_of(values: OptionValues, file: ConfigFile) -> SourceConfig:
     """Return the settings of the manifests of the target."""
-    _, name, _ = _url_or_name(values, file)
+    _, name, _ = url_or_name(values, file)
     return _source_config(_table(name, file))
 
 
@@ -167,7 +168,7 @@ def namespace_of(values: OptionValues, file: ConfigFile) -> str:
     """Return the namespace of Kubernetes objects that have none; empty if it is not set."""
     namespace = values.values.get("namespace")
     if not values.is_explicit("namespace"):
-        _, name, _ = _url_or_name(values, file)
+        _, name, _ = url_or_name(values, file)
         namespace = _table(name, file).get("namespace", namespace)
     return namespace or ""
 
@@ -177,7 +178,7 @@ def _source_config(table: Mapping[str, Any]) -> SourceConfig:
     return SourceConfig(**texts, exclude=tuple(table.get("exclude", ())))
 
 
-def _url_or_name(values: OptionValues, file: ConfigFile) -> tuple[str | None, str | None, str]:
+def url_or_name(values: OptionValues, file: ConfigFile) -> tuple[Any, Any, str]:
     """Return the URL or the name of the target, and its setting; None if no option sets it.
 
     A flag takes precedence over a variable, and a variable over the file. On the same level, a URL
@@ -205,14 +206,27 @@ def _names(file: ConfigFile) -> list[str]:
 def _table(name: str | None, file: ConfigFile) -> Mapping[str, Any]:
     if name is None:
         return {}
-    known = _names(file)
-    if name not in known:
-        given = shown(name)
-        similar = difflib.get_close_matches(given, known, 1)
-        hint = f" (did you mean {similar[0]}?)" if similar else ""
-        other = "" if file.path else f" (there is no {CONFIG_FILE} here that defines others)"
-        raise UsageError(f'unknown target "{given}"{hint}: use one of {", ".join(known)}{other}')
+    require_known(name, file)
     return file.targets.get(name, {})
+
+
+def require_known(name: str, file: ConfigFile) -> None:
+    """Reject a name that no target has.
+
+    Raises:
+        UsageError: The message has a similar name.
+    """
+    if name not in _names(file):
+        raise unknown_target(name, file)
+
+
+def unknown_target(name: str, file: ConfigFile) -> UsageError:
+    """Return the error for a name that no target has, or a glob that matches none."""
+    known, given = _names(file), shown(name)
+    similar = difflib.get_close_matches(given, known, 1)
+    hint = f" (did you mean {similar[0]}?)" if similar else ""
+    other = "" if file.path else f" (there is no {CONFIG_FILE} here that defines others)"
+    return UsageError(f'unknown target "{given}"{hint}: use one of {shorten_list(known)}{other}')
 
 
 def require_valid_url(url: str, setting: str) -> None:

@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
 
-import boto3
 from botocore import xform_name
 
 from reconciler import limits
@@ -25,7 +24,7 @@ from reconciler.targets.error_translation import (
     translate_errors,
 )
 from reconciler.targets.model import SERVICE, TAGGING
-from reconciler.targets.session import Connection, open_client
+from reconciler.targets.session import Connection, Session, open_client
 
 _BODY = "reconciler:body"
 
@@ -44,7 +43,7 @@ class ApiClient:
     """
 
     def __init__(
-        self, session: boto3.Session, connection: Connection, *, workers: int, reopen: Reopen | None
+        self, session: Session, connection: Connection, *, workers: int, reopen: Reopen | None
     ) -> None:
         """Create the SDK clients; nothing is called yet.
 

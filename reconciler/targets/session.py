@@ -6,15 +6,16 @@ too. Every secret of a session is remembered, so that no printed text contains i
 
 import logging
 import re
-from contextlib import suppress
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from ipaddress import ip_address
 from json import JSONDecodeError
-from threading import Timer
-from typing import Any
+from threading import Lock, RLock, Timer
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
@@ -61,58 +62,161 @@ class Connection:
     """How long the first call may wait for a response before a warning is logged."""
 
 
-def open_session(connection: Connection) -> boto3.Session:
+class _Core:
+    """The expensive part of sessions: the settings of a profile and the models of the SDK.
+
+    It takes 1 MB and 0.05 s of CPU. Its methods may be called by several threads.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        core = botocore.session.Session(profile=connection.profile)
+        # The SDK reads the profile at its first use: read it now, not in the middle of a run.
+        core.get_scoped_config()
+        core.register_component("data_loader", shared_loader())
+        core.register("before-send", partial(_before_send, connection.allow_insecure))
+        _SilenceWarning(connection.silence_seconds).register(core)
+        core.register("after-call.sts", _remember_issued)
+        _remember_settings(core)
+        self._session = boto3.Session(botocore_session=core)
+        self._core = core
+        self._lock = RLock()
+
+    @property
+    def region_name(self) -> str | None:
+        """The region that the SDK finds."""
+        return cast("str | None", self._session.region_name)
+
+    @property
+    def events(self) -> Any:
+        """The events of all clients."""
+        return self._session.events
+
+    def find_credentials(self) -> Credentials | None:
+        """Return the credentials that the SDK finds."""
+        with self._lock:
+            return self._core.get_credentials()
+
+    def client(self, service: str, credentials: Credentials | None, **options: Any) -> Any:
+        """Return a client that uses `credentials`, or None for those that the SDK finds."""
+        with self._lock, self._using(credentials):
+            return self._session.client(service, **options)
+
+    @contextmanager
+    def _using(self, credentials: Credentials | None) -> Iterator[None]:
+        """Let clients that are created during the block use `credentials`."""
+        if credentials is None:
+            yield
+            return
+        # botocore has no public setter. To read the credentials publicly would search for some.
+        before = self._core._credentials  # noqa: SLF001
+        self._core._credentials = credentials  # noqa: SLF001
+        try:
+            yield
+        finally:
+            self._core._credentials = before  # noqa: SLF001
+
+
+class Session:
+    """The identity of one target, and its clients. Several sessions may share a core."""
+
+    def __init__(self, core: _Core, connection: Connection) -> None:
+        """Find or assume the credentials of `connection`; nothing is called yet."""
+        self._core = core
+        self._region = connection.region
+        self._credentials: Credentials | None = None
+        if connection.credentials is not None:
+            self._credentials = Credentials(*connection.credentials, method="explicit")
+        if connection.role_arn is not None:
+            self._credentials = self._assumed(connection.role_arn, connection)
+
+    @property
+    def region_name(self) -> str | None:
+        """The configured region, or the one that the SDK finds."""
+        return self._region or self._core.region_name
+
+    @property
+    def events(self) -> Any:
+        """The events of the clients of all sessions with this core."""
+        return self._core.events
+
+    def get_credentials(self) -> Credentials | None:
+        """Return the credentials of the clients."""
+        return self._credentials or self._core.find_credentials()
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a client for `service`; the options are those of the SDK."""
+        options = {**options, "region_name": options.get("region_name") or self._region}
+        return self._core.client(service, self._credentials, **options)
+
+    def _assumed(self, role_arn: str, connection: Connection) -> Credentials:
+        """Return the credentials of a role, which is assumed at the first call."""
+        credentials = self.get_credentials()
+        if credentials is None:
+            raise UsageError(
+                f"no credentials found that can assume {role_arn}: {CREDENTIALS_ADVICE}"
+            )
+        _remember_credentials(credentials)
+        fetcher = AssumeRoleCredentialFetcher(
+            # STS is called at the target's own URL: credentials go nowhere else.
+            partial(
+                self._core.client,
+                credentials=None,
+                endpoint_url=connection.url,
+                region_name=self.region_name,
+                config=_config(connection, workers=1, attempts=limits.API_MAX_ATTEMPTS),
+            ),
+            credentials,
+            role_arn,
+            extra_args={"RoleSessionName": USER_AGENT},
+        )
+        return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+
+class Sessions:
+    """Opens sessions; those that need the same settings of the SDK share a core."""
+
+    def __init__(self) -> None:
+        self._cores: dict[Hashable, _Core] = {}
+        self._accounts: dict[Hashable, str | None] = {}
+        self._lock = Lock()
+
+    def open(self, connection: Connection) -> Session:
+        """Return a session, as `open_session` does.
+
+        Raises:
+            UsageError: the profile does not exist, or there are no credentials to assume the role.
+        """
+        key = (connection.profile, connection.allow_insecure, connection.silence_seconds)
+        try:
+            with self._lock:
+                if key not in self._cores:
+                    self._cores[key] = _Core(connection)
+            return Session(self._cores[key], connection)
+        except BotoCoreError as error:
+            raise UsageError(f"opening an AWS session: {text_of(error)}") from error
+
+    def account_of(self, session: Session, connection: Connection) -> str | None:
+        """Return the account of the credentials, as `account_of` does.
+
+        Targets in several regions with the same credentials ask once.
+        """
+        key = (connection.url, connection.profile, connection.credentials, connection.role_arn)
+        if self._accounts.get(key) is None:
+            self._accounts[key] = account_of(session, connection)
+        return self._accounts[key]
+
+
+def open_session(connection: Connection) -> Session:
     """Return a session whose App Mesh clients use the API description of this package.
 
     Raises:
         UsageError: the profile does not exist, or there are no credentials to assume the role.
     """
-    access_key, secret_key = connection.credentials or (None, None)
-    try:
-        core = botocore.session.Session(profile=connection.profile)
-        # The SDK reads the profile at its first use: read it now, not in the middle of a run.
-        core.get_scoped_config()
-        core.register_component("data_loader", shared_loader())
-        core.register("before-send", partial(_before_send, connection))
-        _SilenceWarning(connection.silence_seconds).register(core)
-        core.register("after-call.sts", _remember_issued)
-        _remember_settings(core)
-        if connection.role_arn is not None:
-            _assume(core, connection.role_arn, connection)
-        return boto3.Session(
-            botocore_session=core,
-            region_name=connection.region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-        )
-    except BotoCoreError as error:
-        raise UsageError(f"opening an AWS session: {text_of(error)}") from error
-
-
-def _assume(core: botocore.session.Session, role_arn: str, connection: Connection) -> None:
-    """Make `core` use the credentials of a role, which is assumed at the first call."""
-    credentials = core.get_credentials()
-    if credentials is None:
-        raise UsageError(f"no credentials found that can assume {role_arn}: {CREDENTIALS_ADVICE}")
-    _remember_credentials(credentials)
-    fetcher = AssumeRoleCredentialFetcher(
-        # STS is called at the target's own URL: credentials go nowhere else.
-        partial(
-            core.create_client,
-            endpoint_url=connection.url,
-            region_name=connection.region or core.get_config_variable("region"),
-            config=_config(connection, workers=1, attempts=limits.API_MAX_ATTEMPTS),
-        ),
-        credentials,
-        role_arn,
-        extra_args={"RoleSessionName": USER_AGENT},
-    )
-    assumed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    core._credentials = assumed  # noqa: SLF001  # botocore has no public setter
+    return Sessions().open(connection)
 
 
 def open_client(
-    session: boto3.Session,
+    session: Session,
     service: str,
     connection: Connection,
     *,
@@ -146,7 +250,7 @@ def open_client(
     return client
 
 
-def account_of(session: boto3.Session, connection: Connection) -> str | None:
+def account_of(session: Session, connection: Connection) -> str | None:
     """Return the account of the credentials.
 
     Returns None if the response has no account id or the endpoint at the connection's URL fails.
@@ -166,14 +270,14 @@ def account_of(session: boto3.Session, connection: Connection) -> str | None:
     return account if _ACCOUNT.fullmatch(account) else None
 
 
-def credentials_of(session: boto3.Session) -> str | None:
+def credentials_of(session: Session) -> str | None:
     """Return the name of the source of the credentials, or None if there are none."""
     with translate_errors("searching for credentials"):
         credentials = session.get_credentials()
     return None if credentials is None else str(credentials.method)
 
 
-def clock_of(session: boto3.Session, connection: Connection) -> datetime | None:
+def clock_of(session: Session, connection: Connection) -> datetime | None:
     """Return the time of the target's clock, or None if its response has no valid date."""
     client = open_client(session, SERVICE, connection, workers=1, attempts=1)
     with translate_errors("reading the target's clock"):
@@ -257,7 +361,7 @@ class _SilenceWarning:
             self._timer.cancel()
 
 
-def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) -> None:
+def _before_send(allow_insecure: bool, request: AWSPreparedRequest, **_: Any) -> None:  # noqa: FBT001
     """Reject a request that would send credentials unencrypted.
 
     Applies to all clients of a session, also to those that botocore creates itself, for example to
@@ -267,7 +371,7 @@ def _before_send(connection: Connection, request: AWSPreparedRequest, **_: Any) 
     if token is not None:
         remember_temporary(token.decode())
     parts = urlsplit(request.url)
-    if parts.scheme != "https" and not (connection.allow_insecure or _is_loopback(request.url)):
+    if parts.scheme != "https" and not (allow_insecure or _is_loopback(request.url)):
         raise UsageError(
             f"http://{parts.netloc.rpartition('@')[2]} would receive credentials unencrypted: use "
             "https://, or pass --allow-insecure-endpoint if you trust every network in between"

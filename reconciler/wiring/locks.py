@@ -8,10 +8,12 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
+from urllib.parse import quote
 
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import TargetId
 from reconciler.locks.lease import Elector, LeaseStore, StoreContext
+from reconciler.settings.lock_schemes import TARGET_PLACEHOLDER
 from reconciler.settings.target_config import TargetConfig
 from reconciler.targets.session import open_client, open_session
 from reconciler.wiring.targets import connection_of
@@ -24,6 +26,7 @@ def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: Targ
         UsageError: The location is invalid, or the store needs an extra that is not installed.
     """
     scheme, _, location = lock.partition(":")
+    location = location.replace(TARGET_PLACEHOLDER, quote(config.name, safe=""))
     # Configured values first: a replica may not know the account, and all need the same name.
     scope = config.account or config.url or target.account
     context = StoreContext(

@@ -1,15 +1,17 @@
 """Reads and parses the manifests of a run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from threading import Lock
+from typing import Any
 
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import FurtherCheck, LoadResult, load_manifests
 from reconciler.manifest.parsing.diagnostics import sort_diagnostics
 from reconciler.source.snapshot import no_manifest_diagnostic
-from reconciler.source.source import Source
+from reconciler.source.source import DiskSource, Source
 
 
 def read_manifests(
@@ -21,17 +23,19 @@ def read_manifests(
     beat: Callable[[], None] = unlimited,
     clock: Callable[[], float] = time.monotonic,
     further_check: FurtherCheck | None = None,
+    load: Callable[..., LoadResult] = load_manifests,
 ) -> LoadResult:
     """Return the desired state and all diagnostics of the manifests in `source`.
 
     `beat` is called about once a second while they are read. With `find_revision`, the result has
     the commit of a directory in a git checkout too. `further_check` is called if there is no error.
+    `load` parses the files.
     """
     # A fetch has its own time-outs, so the time to read begins after it.
     source.refresh(beat)
     budget = Budget(clock, beat)
     snapshot = source.read(budget.check)
-    loaded = load_manifests(
+    loaded = load(
         snapshot.files,
         inputs,
         complete=not snapshot.diagnostics,
@@ -54,3 +58,34 @@ def read_manifests(
     from reconciler.source.checkout_revision import checkout_revision  # noqa: PLC0415
 
     return replace(result, revision=checkout_revision(source.names, snapshot.files))
+
+
+class SharedManifests:
+    """Reads the manifests of many targets: equal files with equal inputs are parsed once."""
+
+    def __init__(self) -> None:
+        self._results: dict[Hashable, LoadResult] = {}
+        self._parsed: dict[Hashable, LoadResult] = {}
+        # One thread parses at a time: several would only take turns.
+        self._reading = Lock()
+        self._parsing = Lock()
+
+    def read(self, source: Source, inputs: Inputs, **options: Any) -> LoadResult:
+        """Return the manifests of `source`, as `read_manifests` does with these `options`."""
+        if not isinstance(source, DiskSource):
+            # A repository has a pin and a last commit for each target.
+            return read_manifests(source, inputs, **options, load=self._load)
+        with self._reading:
+            key = (source, repr(inputs))
+            if key not in self._results:
+                self._results[key] = read_manifests(source, inputs, **options)
+            return self._results[key]
+
+    def _load(
+        self, files: tuple[tuple[str, bytes], ...], inputs: Inputs, **options: Any
+    ) -> LoadResult:
+        with self._parsing:
+            key = (files, repr(inputs), options["complete"])
+            if key not in self._parsed:
+                self._parsed[key] = load_manifests(files, inputs, **options)
+            return self._parsed[key]

@@ -15,7 +15,7 @@ from reconciler.settings.target_config import LOCAL, TargetConfig
 from reconciler.targets.api_client import ApiClient, Reopen
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.cache import ReadCache
-from reconciler.targets.session import Connection, account_of, open_session
+from reconciler.targets.session import Connection, Sessions
 
 # The embedded endpoint derives the caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
@@ -27,17 +27,23 @@ _SHARE = re.compile(r"(\d{1,3})%")
 
 @contextmanager
 def open_target(
-    config: TargetConfig, *, workers: int, cache: ReadCache | None = None
+    config: TargetConfig,
+    *,
+    workers: int,
+    cache: ReadCache | None = None,
+    sessions: Sessions | None = None,
 ) -> Iterator[CommandTarget]:
     """Yield the target of `config`, ready for `workers` calls at a time.
 
-    An embedded endpoint that is started here stops at the end of the block.
+    An embedded endpoint that is started here stops at the end of the block. `sessions` are shared
+    with other targets.
 
     Raises:
         UsageError: the credentials belong to another account than the configured one.
         TargetError: the account of the credentials is unknown, but one is configured.
         LockHeldError: the data of the embedded endpoint is locked.
     """
+    sessions = sessions or Sessions()
     with ExitStack() as opened:
         if cache is None:
             # Without a cache this run reads everything, so one core is faster. A daemon has a
@@ -50,15 +56,17 @@ def open_target(
 
             # The endpoint has its own credentials, so that real ones are never sent to it.
             local = replace(connection, credentials=(LOCAL_ACCOUNT, LOCAL), role_arn=None)
-            region = config.region or open_session(local).region_name or LOCAL_REGION
+            region = config.region or sessions.open(local).region_name or LOCAL_REGION
 
             def reopen(lost: str | None) -> Connection:
                 # The process that served it may have ended; then this process serves it.
                 return replace(local, url=local_url(opened, lost), region=region)
 
-            yield _connect(config, reopen(None), workers=workers, cache=cache, reopen=reopen)
+            yield _connect(
+                sessions, config, reopen(None), workers=workers, cache=cache, reopen=reopen
+            )
         else:
-            yield _connect(config, connection, workers=workers, cache=cache)
+            yield _connect(sessions, config, connection, workers=workers, cache=cache)
 
 
 def connection_of(config: TargetConfig) -> Connection:
@@ -84,6 +92,20 @@ def target_scope(config: TargetConfig, target: TargetId) -> tuple[str, ...]:
     return url, account, target.region
 
 
+def read_share(text: str | None) -> Fraction | None:
+    """Return the share in `text`, such as ``30%``, or None if it is None.
+
+    Raises:
+        UsageError: `text` is not a share.
+    """
+    if text is None:
+        return None
+    share = _SHARE.fullmatch(text)
+    if share is None:
+        raise UsageError(f'invalid --wide-share "{text}": use a share such as 30%')
+    return Fraction(int(share[1]), 100)
+
+
 def read_limit(text: str | None, default: Limit) -> Limit:
     """Return the limit in `text`, such as ``5`` or ``30%``, or `default` if it is None.
 
@@ -101,6 +123,7 @@ def read_limit(text: str | None, default: Limit) -> Limit:
 
 
 def _connect(
+    sessions: Sessions,
     config: TargetConfig,
     connection: Connection,
     *,
@@ -108,10 +131,10 @@ def _connect(
     cache: ReadCache | None,
     reopen: Reopen | None = None,
 ) -> CommandTarget:
-    session = open_session(connection)
+    session = sessions.open(connection)
     client = ApiClient(session, connection, workers=workers, reopen=reopen)
     # The account of the embedded endpoint is known, and it may stop before it responds.
-    account = LOCAL_ACCOUNT if reopen else account_of(session, connection)
+    account = LOCAL_ACCOUNT if reopen else sessions.account_of(session, connection)
     if config.account is not None and account is None:
         raise TargetError(
             f"target {config.name} is configured for account {config.account}, but the account of "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import limits
+from reconciler import limits, parallel
 from reconciler.history.history_file import HistoryFiles
 
 
@@ -127,3 +127,10 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         lines(tmp_path)
     assert (tmp_path / "victim").read_text() == "keep me"
+
+
+def test_many_threads_append_at_once(tmp_path: Path) -> None:
+    """The runs on many targets end together; each waits for its turn."""
+    lines = [f"{number}\n".encode() for number in range(100)]
+    parallel.run(lambda line: HistoryFiles(tmp_path).append(line), lines, workers=20)
+    assert {line + b"\n" for line in HistoryFiles(tmp_path).lines()} == set(lines)

@@ -740,3 +740,72 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
     assert not (forge.folder / "outputs").exists()
     assert "the comment could not be written: " in result.err
     assert "_TOKEN has no valid token" in result.err
+
+
+def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    regions = [f"r{number:02}" for number in range(12)]
+    write(
+        "reconciler.toml",
+        f'[targets.shop]\nregions = {regions}\nendpoint_url = "{mesh_api.url}"\n'
+        'owner = "platform"\nsource = "manifests"\n',
+    )
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("push", target="shop-*").code == 0
+    git(here, "switch", "--quiet", "--create", "change")
+    write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
+    commit_all(here)
+    wide = job("request", "--wide-share", "50%", base=base, target="shop-*")
+    assert wide.code == 5
+    assert "so nothing is applied: pass --wide" in forge.bodies[0]
+    forge.outputs()
+    assert job("request", base=base, target="shop-*").code == 0
+    (comment,) = forge.bodies
+    assert "### 12 targets: 12 ok" in comment
+    # Equal changes are shown once.
+    heading = "`shop-r00`, `shop-r01`, `shop-r02`, `shop-r03`, `shop-r04` and 7 more (12 targets)"
+    assert f"#### {heading}\n" in comment
+    assert comment.count('spec.egressFilter.type  "ALLOW_ALL"') == 1
+    outputs = forge.outputs()
+    assert (outputs["exit_code"], outputs["changes"]) == ("0", "12")
+    assert f"reviewed {outputs['fingerprint']} -->" in comment
+
+    git(here, "switch", "--quiet", "main")
+    git(here, "merge", "--quiet", "--no-ff", "change")
+    forge.merged.append(git(here, "rev-parse", "HEAD"))
+    result = job("push", base=base, target="shop-*")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("Applied: 1 updated.") == 13
+    (comment,) = forge.bodies
+    assert f"- **ok** {heading}: `Applied: 1 updated.`" in comment
+    assert job("schedule", target="shop-*").code == 0
+    write("manifests/b.yaml", mesh_yaml("b"))
+    commit_all(here)
+    unreviewed = job("push", "--expect", "x" * 43, target="shop-*")
+    assert unreviewed.code == 6
+    assert "so nothing was applied" in unreviewed.err
+    assert job("schedule", target="shop-*").code == 2
+
+
+def test_a_job_for_many_targets_reports_manifests_and_targets_that_fail(
+    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+) -> None:
+    write(
+        "reconciler.toml",
+        f'[targets.a-good]\nendpoint_url = "{mesh_api.url}"\nowner = "o"\n'
+        '[targets.a-dead]\nendpoint_url = "http://127.0.0.1:1"\nowner = "o"\n',
+    )
+    write("manifests/a.yaml", "apiVersion: mesh-reconciler/v1\nkind: Mesh\n")
+    base = commit_all(here)
+    assert job("request", base=base, target="a-*").code == 65
+    assert forge.bodies[0].count("MR") == 1
+    write("manifests/a.yaml", mesh_yaml("a"))
+    base = commit_all(here)
+    assert job("request", base=base, target="a-*").code == 1
+    (comment,) = forge.bodies
+    assert "- **error** `a-dead`: `ListMeshes: Could not connect" in comment
+    applied = job("push", base=base, target="a-*")
+    assert applied.code == 1
+    assert "Applied: 1 created." in applied.out

@@ -16,6 +16,7 @@ from reconciler.endpoint import LocalEndpoint
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.session import (
     Connection,
+    Sessions,
     account_of,
     configured_url,
     open_client,
@@ -234,3 +235,44 @@ def test_a_call_that_ended_is_not_waited_for(caplog: pytest.LogCaptureFixture) -
         client.get_caller_identity()
     eventually(lambda: not is_waiting())
     assert caplog.messages == []
+
+
+def test_sessions_of_one_profile_share_a_core_and_not_their_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OWN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    seen: dict[str, str] = {}
+    signed: list[str] = []
+
+    def script(request: str, body: bytes) -> Answer:
+        del request, body
+        signed.append(seen["authorization"].partition("Credential=")[2].partition("/")[0])
+        return Answer(body={"meshes": []})
+
+    sessions = Sessions()
+    with scripted(script, seen) as server:
+        own = Connection(server.url, "eu-west-1")
+        given = [replace(own, credentials=(key, "secret")) for key in ("FIRST", "SECOND")]
+        opened = [(sessions.open(it), it) for it in (given[0], own, given[1])]
+        clients = [open_client(session, "appmesh", it, workers=1) for session, it in opened]
+        for client in (*clients, *reversed(clients)):
+            client.list_meshes()
+    assert signed == ["FIRST", "OWN", "SECOND", "SECOND", "OWN", "FIRST"]
+    assert len({id(session.events) for session, _ in opened}) == 1
+    other = sessions.open(replace(own, allow_insecure=True))
+    assert other.events is not opened[0][0].events
+
+
+def test_targets_with_the_same_credentials_ask_for_their_account_once() -> None:
+    account = b"<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>"
+    sessions = Sessions()
+    with scripted(lambda *_: Answer(200, b"<R>" + account + b"</R>")) as server:
+        for region in ("eu-west-1", "us-east-1"):
+            connection = Connection(server.url, region, credentials=("a", "b"))
+            session = sessions.open(connection)
+            assert sessions.account_of(session, connection) == "123456789012"
+        assert server.count("POST /") == 1
+        other = Connection(server.url, "eu-west-1", credentials=("c", "b"))
+        assert sessions.account_of(sessions.open(other), other) == "123456789012"
+        assert server.count("POST /") == 2

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from clocks import SteppingClock
 from manifest_text import mesh_yaml
+from repository import commit_all
 
 from reconciler import limits
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.settings.target_config import SourceConfig
+from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import DiskSource
-from reconciler.wiring.manifests import read_manifests
+from reconciler.wiring.manifests import SharedManifests, read_manifests
+from reconciler.wiring.sources import open_source
 
 STEP = 10.0
 
@@ -58,3 +62,32 @@ def test_e29_a_source_that_takes_too_long_is_refused_whole(files: int, tmp_path:
     assert over.origin.file.startswith(str(source))
     assert (over.origin.file == str(source)) == (files == 40)
     assert len(beats) <= limits.READING_TIMEOUT_SECONDS / STEP
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", ["disk", "git"])
+def test_many_targets_with_equal_sources_and_inputs_parse_once(
+    kind: str, here: Path, write: Callable[[str, str], Path]
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit_all(here)
+    place = "manifests" if kind == "disk" else f"git+file://{here}?path=manifests"
+    shared = SharedManifests()
+
+    def read(target: str, **variables: str) -> LoadResult:
+        source = open_source(
+            (place,),
+            SourceConfig(),
+            GitSettings(target=(target,)),
+            stdin=stdin,
+            cache_directory=str(here / "cache"),
+        )
+        inputs = Inputs(variables)
+        return shared.read(source, inputs, allow_empty=False, find_revision=False)
+
+    stdin = io.TextIOWrapper(io.BytesIO())
+    first, second, third = read("a"), read("b"), read("c", STAGE="dev")
+    assert str(first.desired[0].key) == "mesh/a"
+    assert first.desired is second.desired
+    assert first.desired is not third.desired
+    assert first.desired == third.desired

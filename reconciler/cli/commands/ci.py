@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.three_way import ThreeWay, compare
-from reconciler.core.report import Applied, plan_exit_code
+from reconciler.core.report import Applied, Report, plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.forges.forge import Event, EventKind, Forge, Task, find_comment, post_comment
 from reconciler.known_secrets import shown
@@ -78,19 +78,36 @@ class JobResult:
     Attributes:
         code: The exit code.
         body: The text of the comment and of the summary, in Markdown.
-        plan: The plan, if the task made one.
+        fingerprint: The fingerprint of the plan, if the task made one.
+        changes: The number of its changes.
         approved_fingerprint: The fingerprint of the plan that the text presents for review; None
             keeps the previous one.
     """
 
     code: ExitCode
     body: str
-    plan: Plan | None = None
+    fingerprint: str | None = None
+    changes: int = 0
     approved_fingerprint: str | None = None
+
+
+RunTask = Callable[[Invocation, Forge, ReviewState, str], JobResult]
 
 
 def run(invocation: Invocation) -> int:
     """Run the task that the event of GitHub Actions or GitLab CI selects."""
+    return _run_job(invocation, _run_task)
+
+
+def run_many(invocation: Invocation) -> int:
+    """Run the task for all targets, with one comment."""
+    # It imports this module.
+    from reconciler.cli.commands.ci_targets import run_task  # noqa: PLC0415
+
+    return _run_job(invocation, run_task)
+
+
+def _run_job(invocation: Invocation, run_task: RunTask) -> int:
     forge = open_forge(os.environ)
     token = secrets.token_hex(16)
     if forge.files.annotations is None:
@@ -102,7 +119,7 @@ def run(invocation: Invocation) -> int:
         invocation = _restrict_for_fork(invocation)
     review = _review_state(invocation, forge, task)
     try:
-        result = _run_task(invocation, forge, review, token)
+        result = run_task(invocation, forge, review, token)
     except ReconcilerError as error:
         message = markdown.render_message("The CI job failed", escaped(str(error)))
         _report(forge, review, JobResult(code_of(error), message), invocation["out"])
@@ -121,7 +138,8 @@ def _restrict_for_fork(invocation: Invocation) -> Invocation:
     Raises:
         UsageError: If the manifests are outside of the checkout.
     """
-    for path in source_paths(invocation):
+    targets = [invocation.for_target(name) for name in invocation.targets] or [invocation]
+    for path in dict.fromkeys(path for target in targets for path in source_paths(target)):
         if is_git(path):
             raise UsageError(
                 f"{path} is a git repository: a request from a fork needs a path in the checkout"
@@ -159,8 +177,7 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
     event = forge.event
     if task is Task.VALIDATE:
         return ReviewState(task)
-    config = resolve_target(invocation)
-    marker = markdown.marker(config.name, config.owner)
+    marker = _marker(invocation)
     if task is not Task.APPLY:
         return ReviewState(task, event.request, marker)
     expected = invocation["expect"]
@@ -181,9 +198,18 @@ def _review_state(invocation: Invocation, forge: Forge, task: Task) -> ReviewSta
     )
 
 
+def _marker(invocation: Invocation) -> str:
+    """Return the text that identifies the comment, by the selection of the targets."""
+    if invocation.targets:
+        names: Sequence[str] = invocation["target"] or ["all targets"]
+        return markdown.marker(" ".join(names), "")
+    config = resolve_target(invocation)
+    return markdown.marker(config.name, config.owner)
+
+
 def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: str) -> JobResult:
     loaded = read_source(invocation, allow_empty=invocation["allow_empty"], find_revision=True)
-    _annotate(forge, loaded.diagnostics, token)
+    annotate(forge, loaded.diagnostics, token)
     summary_text = diagnostic_reports.text(loaded.diagnostics, color=False)
     summary_text += diagnostic_reports.summary(loaded)
     print_result(summary_text)
@@ -207,18 +233,24 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
         if task in (Task.PREVIEW, Task.WATCH):
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
             body = markdown.render_plan(plan, calls, graph=_graph(plan, desired))
-            return JobResult(code, body, plan)
+            return _planned(code, body, plan)
         if task is Task.REVIEW:
             return _review(context, plan, desired, forge.event.base)
         # Without changes, no unreviewed change can be made.
-        objection = _objection(forge, review, plan) if plan.changes else None
+        objection = objection_to(forge, review, plan.fingerprint) if plan.changes else None
         if objection:
             return _reject(context, plan, desired, forge.event.base, objection)
         return _apply(context, plan)
 
 
-def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
-    """Return why ``plan`` must not be applied, or None.
+def _planned(
+    code: ExitCode, body: str, plan: Plan, approved_fingerprint: str | None = None
+) -> JobResult:
+    return JobResult(code, body, plan.fingerprint, len(plan.changes), approved_fingerprint)
+
+
+def objection_to(forge: Forge, review: ReviewState, fingerprint: str) -> str | None:
+    """Return why the plan with ``fingerprint`` must not be applied, or None.
 
     Raises:
         ForgeError: If the forge does not answer.
@@ -232,8 +264,8 @@ def _objection(forge: Forge, review: ReviewState, plan: Plan) -> str | None:
         return f"another user edited the comment on request {review.request}"
     if review.reviewed_fingerprint is None:
         return f"the comment on request {review.request} shows no reviewed plan"
-    if review.reviewed_fingerprint != plan.fingerprint:
-        return f"the plan is now {plan.fingerprint} and not {review.reviewed_fingerprint}"
+    if review.reviewed_fingerprint != fingerprint:
+        return f"the plan is now {fingerprint} and not {review.reviewed_fingerprint}"
     return None
 
 
@@ -245,7 +277,7 @@ def _review(
     body = markdown.render_plan(
         plan, calls, note=unknown, three_way=three_way, graph=_graph(plan, head)
     )
-    return JobResult(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
+    return _planned(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
 def _reject(
@@ -261,7 +293,7 @@ def _reject(
     body = markdown.render_plan(
         plan, calls, note=note, three_way=three_way, graph=_graph(plan, head)
     )
-    return JobResult(ExitCode.STALE, body, plan)
+    return _planned(ExitCode.STALE, body, plan)
 
 
 def _graph(plan: Plan, head: Sequence[Desired]) -> Graph:
@@ -292,17 +324,19 @@ def _apply(context: RunContext, plan: Plan) -> JobResult:
     report, code = apply_plan(context.invocation, context.target, plan, context.apply)
     calls = context.invocation.printed_calls(context.target.calls)
     print_result(text.render_report(report, color=False, calls=calls))
-    rest = [outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied)]
-    return JobResult(
-        code,
-        markdown.render_report(report, calls),
-        plan,
-        # The remaining changes were reviewed with the whole plan, so the job may be run again.
-        replace(plan, changes=tuple(rest)).fingerprint,
-    )
+    # The remaining changes were reviewed with the whole plan, so the job may be run again.
+    body = markdown.render_report(report, calls)
+    return _planned(code, body, plan, remaining_plan(report).fingerprint)
 
 
-def _annotate(forge: Forge, diagnostics: Sequence[Diagnostic], token: str) -> None:
+def remaining_plan(report: Report) -> Plan:
+    """Return the plan of ``report`` without the changes that were made."""
+    rest = (outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied))
+    return replace(report.plan, changes=tuple(rest))
+
+
+def annotate(forge: Forge, diagnostics: Sequence[Diagnostic], token: str) -> None:
+    """Let the forge show ``diagnostics`` at their source lines."""
     if forge.files.annotations is not None:
         _write(forge.files.annotations, diagnostic_reports.code_quality(diagnostics), "w")
     elif diagnostics:
@@ -332,9 +366,8 @@ def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | Non
         _write(files.summary, f"{result.body}\n", "a")
     if files.outputs is not None:
         values: dict[str, object] = {"exit_code": int(code)}
-        if result.plan is not None:
-            changes = len(result.plan.changes)
-            values |= {"fingerprint": result.plan.fingerprint, "changes": changes}
+        if result.fingerprint is not None:
+            values |= {"fingerprint": result.fingerprint, "changes": result.changes}
             values |= {"plan": escaped(out)} if out else {}
         lines = (f"{files.prefix}{name}={value}\n" for name, value in values.items())
         _write(files.outputs, "".join(lines), "a")

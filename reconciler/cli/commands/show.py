@@ -35,6 +35,13 @@ def show_plan(
         invocation: The command line.
         calls: The number of API calls by operation.
     """
+    print_complete_result(plan_text(plan, code, invocation, calls))
+
+
+def plan_text(
+    plan: Plan, code: ExitCode, invocation: Invocation, calls: Mapping[str, int] = {}
+) -> str:
+    """Return ``plan`` in the format of --format; the arguments are those of ``show_plan``."""
     renderer = PLAN_FORMATS[invocation["format"]].load()
     context = OutputContext(code, layout(invocation["color"]), calls)
-    print_complete_result(renderer.format_plan(plan, context))
+    return renderer.format_plan(plan, context)

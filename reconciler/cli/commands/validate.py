@@ -1,9 +1,18 @@
 """The validate command: checks manifests without network access."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from reconciler.cli.command import Invocation
+from reconciler.cli.fleet import (
+    members_of,
+    name_of,
+    print_fleet,
+    print_messages,
+    require_format,
+    run_each,
+)
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -13,7 +22,7 @@ from reconciler.settings.target_config import source_of
 from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.source.git_settings import GitSettings
 from reconciler.wiring.manifest_inputs import read_inputs
-from reconciler.wiring.manifests import read_manifests
+from reconciler.wiring.manifests import SharedManifests, read_manifests
 from reconciler.wiring.sources import open_source
 
 
@@ -21,13 +30,30 @@ def run(invocation: Invocation) -> int:
     """Check manifests and print all diagnostics."""
     check = _envoy_check(invocation)
     loaded = read_source(invocation, allow_empty=False, further_check=check)
+    code, _, result = _show(invocation, loaded)
+    print_complete_result(result)
+    return code
+
+
+def run_many(invocation: Invocation) -> int:
+    """Check the manifests of all targets."""
+    require_format(invocation)
+    check, shared = _envoy_check(invocation), SharedManifests()
+    read = partial(read_source, allow_empty=False, read=partial(shared.read, further_check=check))
+    ended = run_each(invocation, members_of(invocation), read, name_of)
+    print_messages(ended)
+    return print_fleet(invocation, [end.section(partial(_show, invocation)) for end in ended])
+
+
+def _show(invocation: Invocation, loaded: LoadResult) -> tuple[ExitCode, str, str]:
+    """Return the exit code, the summary and the whole output."""
     render = diagnostic_reports.DIAGNOSTIC_FORMATS[invocation["format"]]
     result = render(loaded, layout(invocation["color"]))
     if invocation["verbose"] and invocation["format"] == "text":
         result = diagnostic_reports.ignored(loaded) + result
-    print_complete_result(result)
     is_good = loaded.valid and not (invocation["strict"] and loaded.has_warnings)
-    return ExitCode.OK if is_good else ExitCode.MANIFESTS
+    code = ExitCode.OK if is_good else ExitCode.MANIFESTS
+    return code, diagnostic_reports.summary(loaded).strip(), result
 
 
 def _envoy_check(invocation: Invocation) -> FurtherCheck | None:
@@ -48,8 +74,9 @@ def read_source(
     allow_empty: bool,
     find_revision: bool = False,
     further_check: FurtherCheck | None = None,
+    read: Callable[..., LoadResult] = read_manifests,
 ) -> LoadResult:
-    """Load the manifests of ``invocation``, with their diagnostics."""
+    """Load the manifests of ``invocation`` with ``read``, with their diagnostics."""
     inputs = read_inputs(invocation.options, invocation.file)
     source = open_source(
         source_paths(invocation),
@@ -58,13 +85,8 @@ def read_source(
         stdin=sys.stdin,
         cache_directory=invocation["cache_dir"],
     )
-    return read_manifests(
-        source,
-        inputs,
-        allow_empty=allow_empty,
-        find_revision=find_revision,
-        further_check=further_check,
-    )
+    options = {} if further_check is None else {"further_check": further_check}
+    return read(source, inputs, allow_empty=allow_empty, find_revision=find_revision, **options)
 
 
 def source_paths(invocation: Invocation) -> tuple[str, ...]:

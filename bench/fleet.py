@@ -1,0 +1,73 @@
+"""Benchmark of runs over many targets: accounts and regions of one endpoint, 20 resources each."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.costs import line, measure, median_cost
+from bench.endpoint import serving
+
+SIZES = (10, 100)
+RUNS = 3
+ACCOUNTS = 10
+OURS = [sys.executable, "-m", "reconciler"]
+ROW = "apiVersion: mesh-reconciler/v1\nkind: {kind}\nmetadata:\n{metadata}spec:\n{spec}---\n"
+
+
+def figures() -> Iterator[str]:
+    """Yield a line for the plan of 10 and of 100 targets in sync."""
+    with ExitStack() as opened:
+        directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        address, _, _ = opened.enter_context(serving(directory))
+        write_manifests(directory / "manifests")
+        environment = write_settings(directory, f"http://{address}", max(SIZES) // ACCOUNTS)
+        for size in SIZES:
+            targets = ["--target", f"t-?-r{'0' if size < max(SIZES) else '*'}"]
+            apply = [*OURS, "apply", *targets, "--auto-approve", "--format", "json"]
+            measure(apply, str(directory), environment)
+            plan = [*OURS, "plan", *targets, "--format", "json"]
+            cost = median_cost(measure(plan, str(directory), environment) for _ in range(RUNS))
+            yield line(f"plan of {size} targets, 20 resources", cost, "100: 6 s wall, 150 MB")
+
+
+def write_manifests(directory: Path) -> None:
+    """Write a mesh of 20 resources."""
+    directory.mkdir()
+    rows = [("Mesh", "  name: shop\n", "  egressFilter: {type: DROP_ALL}\n")]
+    dns = "  serviceDiscovery: {{dns: {{hostname: {0}.internal}}}}\n"
+    listeners = "  listeners: [{portMapping: {port: 8080, protocol: http}}]\n"
+    rows += [("VirtualNode", _names(f"n{it}"), dns.format(f"n{it}") + listeners) for it in range(7)]
+    rows += [("VirtualRouter", _names(f"r{it}"), listeners) for it in range(4)]
+    action = "{weightedTargets: [{virtualNode: n0, weight: 1}]}"
+    route = f"  httpRoute: {{match: {{prefix: /}}, action: {action}}}\n"
+    rows += [("Route", _names("all", f"r{it}"), route) for it in range(4)]
+    provider = "  provider: {{virtualRouter: {{virtualRouterName: r{0}}}}}\n"
+    rows += [("VirtualService", _names(f"s{it}"), provider.format(it)) for it in range(4)]
+    text = "".join(ROW.format(kind=kind, metadata=names, spec=spec) for kind, names, spec in rows)
+    (directory / "shop.yaml").write_text(text.removesuffix("---\n"))
+
+
+def write_settings(directory: Path, url: str, regions: int) -> dict[str, str]:
+    """Write the matrix of the targets and a profile for each account; return the environment."""
+    accounts = {f"{number}": f"30000000000{number}" for number in range(ACCOUNTS)}
+    names = [f"r{number}" for number in range(regions)]
+    pairs = ", ".join(f'{name} = "{account}"' for name, account in accounts.items())
+    (directory / "reconciler.toml").write_text(
+        f'[targets.t]\naccounts = {{ {pairs} }}\nregions = {names}\nendpoint_url = "{url}"\n'
+        'owner = "bench"\nprofile = "p{account_name}"\ntag_index_lag = 0\n'
+    )
+    (directory / "aws").write_text(
+        "".join(
+            f"[profile p{name}]\naws_access_key_id = {account}\naws_secret_access_key = any\n"
+            for name, account in accounts.items()
+        )
+    )
+    return {**os.environ, "AWS_CONFIG_FILE": str(directory / "aws")}
+
+
+def _names(name: str, router: str = "") -> str:
+    parent = f"  virtualRouter: {router}\n" if router else ""
+    return f"  mesh: shop\n{parent}  name: {name}\n"

@@ -1,0 +1,148 @@
+"""Plans and applies many targets: each stays open from its plan to its apply.
+
+For commands that open targets; ``cli.fleet`` is for all, and imports no SDK.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from reconciler.cli.apply_flow import apply_plan
+from reconciler.cli.command import Invocation
+from reconciler.cli.fleet import (
+    Ended,
+    print_messages,
+    run_each,
+    unmatched_by_all,
+)
+from reconciler.cli.proxy_wait import ProxyWait, open_proxy_wait
+from reconciler.cli.run_context import (
+    RunContext,
+    Shared,
+    open_run,
+    require_matches,
+    require_valid,
+    resolve_target,
+)
+from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import Report
+from reconciler.wiring.targets import read_share
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The plan of one target of several, which waits for the confirmation.
+
+    Attributes:
+        opened: Closes the target.
+    """
+
+    context: RunContext
+    plan: Plan
+    unmatched: frozenset[str]
+    wait: ProxyWait | None
+    opened: ExitStack
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self.plan.changes or self.plan.renewals)
+
+
+class AppliedTarget(NamedTuple):
+    """The result of an apply; ``calls`` are those that are printed."""
+
+    report: Report
+    code: ExitCode
+    calls: Mapping[str, int]
+
+
+def account_of(member: Invocation) -> Hashable:
+    """Return the account and region of the target, as far as settings tell them.
+
+    As the place of runs, it lets the calls to them keep to the parallelism of one target.
+
+    Raises:
+        UsageError: If the settings of the target are invalid; then nothing runs.
+    """
+    config = resolve_target(member)
+    return config.url, config.account, config.region, config.profile, config.role_arn
+
+
+def objection_of(invocation: Invocation, plans: Sequence[Plan]) -> str:
+    """Return why the guards over all targets do not allow the plans; empty if they do.
+
+    Raises:
+        UsageError: If --wide-share is not a share.
+    """
+    share = None if invocation["wide"] else read_share(invocation["wide_share"])
+    return fleet_objection(plans, FleetLimits(invocation["max_total_deletes"], share))
+
+
+def plan_targets(
+    invocation: Invocation, members: Sequence[Invocation], opened: ExitStack
+) -> list[Ended[Pending]]:
+    """Return the plans of all targets, which stay open until ``opened`` is closed.
+
+    Raises:
+        UsageError: If the settings of a target are invalid, or a pattern matches nothing anywhere.
+    """
+    prepare = partial(_prepare, shared=Shared.of_fleet(), opened=opened)
+    planned = run_each(invocation, members, prepare, account_of)
+    print_messages(planned)
+    made = [end.result for end in planned if end.result is not None]
+    require_matches(invocation, unmatched_by_all(it.unmatched for it in made))
+    return planned
+
+
+def apply_targets(
+    invocation: Invocation, members: Sequence[Invocation], planned: Sequence[Ended[Pending]]
+) -> list[Ended[AppliedTarget]]:
+    """Apply the plan of each target that has one."""
+    pending = {end.target: end.result for end in planned if end.result is not None}
+    with stop_on_signals(message=FINISHING_MESSAGE) as stop:
+        applied = run_each(
+            invocation,
+            [member for member in members if member["target"] in pending],
+            lambda member: _apply_one(member, pending[member["target"]], stop),
+            account_of,
+        )
+    print_messages(applied)
+    return applied
+
+
+def make_plan(invocation: Invocation, context: RunContext) -> tuple[Plan, frozenset[str]]:
+    """Return the plan for the manifests, and the patterns of --only that match no resource."""
+    loaded = context.read()
+    desired = require_valid(loaded, color=invocation["color"])
+    plan = context.propose(desired, revision=loaded.revision)
+    return plan, context.unmatched_patterns(plan.keys, desired, plan.unlisted)
+
+
+def _prepare(member: Invocation, shared: Shared, opened: ExitStack) -> Pending:
+    """Return the plan of one target, which ``opened`` closes if it is not applied."""
+    with ExitStack() as stack:
+        context = stack.enter_context(open_run(member, shared=shared))
+        # The CI job does not wait for proxies.
+        waits = "wait_proxies" in member.options.values
+        wait = open_proxy_wait(member, context.target) if waits else None
+        plan, unmatched = make_plan(member, context)
+        pending = Pending(context, plan, unmatched, wait, stack.pop_all())
+    opened.callback(pending.opened.close)
+    return pending
+
+
+def _apply_one(member: Invocation, pending: Pending, stop: StopRequest) -> AppliedTarget:
+    with pending.opened:
+        plan, target = pending.plan, pending.context.target
+        report, code = apply_plan(
+            member, target, plan, pending.context.apply, readable=False, stop_request=stop
+        )
+        if pending.wait:
+            code = ExitCode(pending.wait.wait(code, plan, target, readable=False))
+        return AppliedTarget(report, code, member.printed_calls(target.calls))

@@ -1,0 +1,64 @@
+"""The guards of a run over many targets, which stop the whole run before its first write.
+
+Each target keeps its own guards. These look at all plans together: one wrong edit of a shared
+manifest may be small on each target.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reconciler.core.changes import Adopt, Change, Delete, Update
+from reconciler.core.planning.plan import Plan
+from reconciler.core.resources import Json, digest
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLimits:
+    """The limits of all plans together.
+
+    Attributes:
+        max_deletes: Maximum number of deletes.
+        wide_share: Maximum share of the targets with updates or deletes; None is no limit.
+    """
+
+    max_deletes: int
+    wide_share: Fraction | None = None
+
+
+def fleet_objection(plans: Sequence[Plan], limits: FleetLimits) -> str:
+    """Return why the plans must not be applied together; empty if they may be."""
+    causes, options = [], []
+    deletes = [_count(plan, Delete) for plan in plans]
+    if sum(deletes) > limits.max_deletes:
+        total, targets = sum(deletes), sum(map(bool, deletes))
+        counts = f"{total} delete{'s' * (total > 1)} on {targets} target{'s' * (targets > 1)}"
+        verb = "exceed" if total > 1 else "exceeds"
+        causes.append(f"{counts} {verb} --max-total-deletes {limits.max_deletes}")
+        options.append(f"--max-total-deletes {sum(deletes)}")
+    changed = sum(bool(_count(plan, Update, Adopt, Delete)) for plan in plans)
+    # The change of one target is not wide, however few there are.
+    share = limits.wide_share
+    if share is not None and changed > 1 and Fraction(changed, len(plans)) > share:
+        causes.append(
+            f"{changed} of {len(plans)} targets have updates or deletes, which is more than"
+            f" --wide-share {int(share * 100)}%"
+        )
+        options.append("--wide")
+    if not causes:
+        return ""
+    return f"{' and '.join(causes)}, so nothing is applied: pass {' '.join(options)}"
+
+
+def fleet_fingerprint(plans: Sequence[Plan]) -> str:
+    """Return the digest that a reviewer of all plans approves: that of each plan with changes."""
+    rows: list[Json] = [
+        [plan.target.name, plan.fingerprint]
+        for plan in sorted(plans, key=lambda plan: plan.target.name)
+        if plan.changes
+    ]
+    return digest(rows)
+
+
+def _count(plan: Plan, *kinds: type[Change]) -> int:
+    return sum(isinstance(change, kinds) for change in plan.changes)

@@ -1,0 +1,102 @@
+"""The guards over the plans of many targets."""
+
+from fractions import Fraction
+
+import pytest
+from builders import SYNC, desired, egress, plan, present
+
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.planning.fleet_guards import FleetLimits, fleet_fingerprint, fleet_objection
+from reconciler.core.planning.plan import Plan
+from reconciler.core.report import fleet_exit_code
+
+DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
+
+
+def created() -> Plan:
+    return plan(desired("new"))
+
+
+def updated() -> Plan:
+    return plan(desired("a", ALLOW), present("a", DROP))
+
+
+def deleted() -> Plan:
+    return plan(present("gone"), desired("same"), present("same"), guards=SYNC)
+
+
+def in_sync() -> Plan:
+    return plan(desired("same"), present("same"))
+
+
+HALF = Fraction(1, 2)
+CASES = {
+    "no plan": ([], FleetLimits(0, HALF), ""),
+    "creates are no risk": ([created()] * 3, FleetLimits(0, Fraction(0)), ""),
+    "as many deletes as allowed": ([deleted()] * 2, FleetLimits(2), ""),
+    "one delete too many": (
+        [deleted(), deleted(), deleted(), created()],
+        FleetLimits(2),
+        (
+            "3 deletes on 3 targets exceed --max-total-deletes 2, so nothing is applied: pass"
+            " --max-total-deletes 3"
+        ),
+    ),
+    "updates without a limit": ([updated()] * 9, FleetLimits(0), ""),
+    "exactly the share": ([updated(), updated(), created(), created()], FleetLimits(0, HALF), ""),
+    "more than the share": (
+        [updated(), updated(), created()],
+        FleetLimits(0, HALF),
+        (
+            "2 of 3 targets have updates or deletes, which is more than --wide-share 50%, so"
+            " nothing is applied: pass --wide"
+        ),
+    ),
+    "one target is never wide": ([updated()], FleetLimits(0, Fraction(0)), ""),
+    "both": (
+        [deleted(), updated()],
+        FleetLimits(0, HALF),
+        (
+            "1 delete on 1 target exceeds --max-total-deletes 0 and 2 of 2 targets have updates or"
+            " deletes, which is more than --wide-share 50%, so nothing is applied: pass"
+            " --max-total-deletes 1 --wide"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("plans", "limits", "objection"), CASES.values(), ids=CASES)
+def test_a_guard_over_all_targets_gives_its_reason(
+    plans: list[Plan], limits: FleetLimits, objection: str
+) -> None:
+    assert fleet_objection(plans, limits) == objection
+
+
+def test_the_fingerprint_is_of_the_plans_with_changes() -> None:
+    fingerprint = fleet_fingerprint([updated(), in_sync()])
+    assert (
+        fingerprint == fleet_fingerprint([in_sync(), updated()]) == fleet_fingerprint([updated()])
+    )
+    assert fingerprint != fleet_fingerprint([created()])
+    assert fleet_fingerprint([]) == fleet_fingerprint([in_sync()])
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ((), ExitCode.OK),
+        ((ExitCode.OK, ExitCode.PENDING), ExitCode.PENDING),
+        ((ExitCode.WITHHELD, ExitCode.LOCKED), ExitCode.LOCKED),
+        ((ExitCode.STALE, ExitCode.PARTIAL, ExitCode.ERROR), ExitCode.ERROR),
+        ((ExitCode.ERROR, ExitCode.MANIFESTS, ExitCode.USAGE), ExitCode.USAGE),
+        ((ExitCode.USAGE, ExitCode.TERMINATED), ExitCode.TERMINATED),
+    ],
+)
+def test_the_most_severe_code_of_all_targets_counts(
+    codes: tuple[ExitCode, ...], code: ExitCode
+) -> None:
+    assert fleet_exit_code(codes) is code
+
+
+def test_every_code_has_a_place_in_the_order() -> None:
+    assert all(fleet_exit_code([code]) is code for code in ExitCode)
