@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --universal --no-strip-extras --python-version 3.11
 # Hundreds of processes start in the tests: each would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run quick test full format lint types contracts tests stores bench floors demo lock wheel sbom versions clean
+.PHONY: help run quick test full format lint types contracts tests stores bench floors demo lock vendor wheel sbom versions clean
 
 help:  ## the targets for contributors
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -63,6 +63,9 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions, with hashes
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["postgresql"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/postgresql.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["xds"], sep="\n")' | $(PIN) --upgrade --constraint tests/requirements.lock - --output-file deploy/xds.lock
 	for client in boto3-2021 cloud-custodian; do $(PIN) --upgrade tests/endpoint/clients/$$client.in --output-file tests/endpoint/clients/$$client.lock || exit; done
+
+vendor: $(VENV)/.dev  ## verify the checked-in files of other projects against npm
+	$(BIN)/python tools/vendor.py
 
 wheel: $(VENV)/.dev  ## dist/: the reproducible wheel, and requirements.txt with all hashes
 	$(BIN)/python tools/build_release.py dist

@@ -17,6 +17,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from vendor import component as vendored_component
+from vendor import packages as vendored_packages
 
 ROOT = Path(__file__).parent.parent
 DIST = ROOT / "dist"
@@ -49,17 +51,23 @@ def bill_of_materials() -> dict[str, Any]:
     """Return the packages of an installation as CycloneDX, equal for equal sources.
 
     Versions and hashes are from requirements.lock, licenses from the metadata of the packages.
+    Files of other projects that are checked in are in vendored.toml.
     """
     components = list(_components((ROOT / "requirements.lock").read_text("utf-8")))
     names = [NAME, *(component["name"] for component in components)]
+    vendored = [vendored_component(package) for package in _shipped()]
+    references = [component["bom-ref"] for component in vendored]
     bill = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": _component(NAME, distribution(NAME).version, "application")},
-        "components": components,
-        "dependencies": [{"ref": name, "dependsOn": sorted(_needs(name))} for name in names],
+        "components": components + vendored,
+        "dependencies": [
+            *({"ref": name, "dependsOn": sorted(_needs(name))} for name in names),
+            *({"ref": name, "dependsOn": []} for name in references),
+        ],
     }
     serial = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(bill, sort_keys=True))
     return {**bill, "serialNumber": f"urn:uuid:{serial}"}
@@ -96,7 +104,14 @@ def _component(name: str, version: str, kind: str) -> dict[str, Any]:
     }
 
 
+def _shipped() -> list[dict[str, Any]]:
+    """Return the packages whose files are checked in and installed; pip does not know them."""
+    return [package for package in vendored_packages() if package["shipped"]]
+
+
 def _needs(name: str) -> Iterator[str]:
+    if name == NAME:
+        yield from (package["name"] for package in _shipped())
     for text in requires(name) or ():
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
