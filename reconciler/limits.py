@@ -159,6 +159,10 @@ MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 HISTORY_FILE_BYTES = 16 << 20
 HISTORY_FILES = 10
 
+# The page of the daemon. Its log and its list of runs are read again every few seconds.
+MAX_RECENT_RECORDS = 500
+MAX_SHOWN_RUNS = 100
+
 # Notifications.
 
 NOTIFY_TIMEOUT_SECONDS = 5

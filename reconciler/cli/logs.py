@@ -1,10 +1,13 @@
-"""Logs on stderr, as text or as JSON lines, without secrets."""
+"""Logs on stderr, as text or as JSON lines, and the last records of a daemon, without secrets."""
 
 import json
 import logging
 import os
 import select
 import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from reconciler import limits
@@ -34,6 +37,11 @@ class JsonFormatter(RedactingFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
+        # ASCII, so that no character of a message can control the terminal.
+        return json.dumps(self.document(record))
+
+    def document(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return the record as a JSON object."""
         document: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
@@ -43,8 +51,7 @@ class JsonFormatter(RedactingFormatter):
         document |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
             document["trace"] = self.formatException(record.exc_info)
-        # ASCII, so that no character of a message can control the terminal.
-        return json.dumps(document)
+        return document
 
 
 class TextFormatter(RedactingFormatter):
@@ -87,6 +94,36 @@ class NonBlockingHandler(logging.StreamHandler[TextIO]):
             if not poll.poll(0):
                 raise BlockingIOError
             os.write(file, content[start : start + select.PIPE_BUF])
+
+
+class RecentRecords(logging.Handler):
+    """Keeps the last records, for the page of a daemon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._format = JsonFormatter()
+        self._documents: deque[dict[str, Any]] = deque(maxlen=limits.MAX_RECENT_RECORDS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep ``record``."""
+        self._documents.append({"at": record.created, **self._format.document(record)})
+
+    def documents(self) -> list[Any]:
+        """Return the records as JSON objects, the oldest first."""
+        # A copy is made at once; an iteration would fail if a record arrives.
+        return list(self._documents.copy())
+
+
+@contextmanager
+def recent_records() -> Iterator[RecentRecords]:
+    """Keep the last records of this program during the block."""
+    recent, program = RecentRecords(), logging.getLogger("reconciler")
+    program.addHandler(recent)
+    try:
+        yield recent
+    finally:
+        program.removeHandler(recent)
+        recent.close()
 
 
 def start_logging(level: str | None = None, style: str = "text") -> None:

@@ -160,9 +160,8 @@ class CycleRunner:
         logger.info(
             message, plural(changes, "change"), code, extra={"event": "cycle", **facts, **commit}
         )
-        return replace(
-            status, error=None, unlisted=plan.unlisted, resources=resources, exit_code=code
-        )
+        status = replace(status, error=None, unlisted=plan.unlisted, plan=plan, desired=desired)
+        return replace(status, resources=resources, exit_code=code)
 
     def _apply(self, plan: Plan, schedule: Schedule, *, forced: bool) -> Report:
         standby_reason = self._target.standby_reason()

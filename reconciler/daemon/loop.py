@@ -190,8 +190,9 @@ class Daemon:
         self._fingerprint = fingerprint
         ended = self._cycle(started, fresh=fresh, forced=forced)
         self._delay_seconds = self._delay(ended)
+        next_at = (started.cycle_started_at or 0.0) + self._delay_seconds
         with self._changed:
-            self._status = ended
+            self._status = replace(ended, next_cycle_at=next_at)
             self._codes[number] = ended.exit_code
             self._codes.pop(number - limits.MAX_EXIT_CODES, None)
             self._changed.notify_all()

@@ -103,6 +103,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
             "number": status.cycle,
             "started_at": status.cycle_started_at,
             "finished_at": status.cycle_finished_at,
+            "next_at": status.next_cycle_at,
             **({"exit_code": None, "exit_name": None} if code is None else _code(code)),
         },
         "source": {

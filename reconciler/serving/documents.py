@@ -16,6 +16,7 @@ class Document:
     text: str
     content_type: bytes = JSON
     status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"cache-control", b"no-store"),)
 
 
 Documents: TypeAlias = Mapping[str, Callable[[], Document]]
@@ -41,7 +42,7 @@ class DocumentsApp:
         headers = [
             (b"content-type", document.content_type),
             (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
+            *document.headers,
         ]
         await send({"type": "http.response.start", "status": document.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

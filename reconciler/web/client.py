@@ -204,6 +204,8 @@ def _status(document: Any) -> DaemonStatus:
         description_seconds=document["description_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
+        # Older daemons do not have it.
+        next_cycle_at=cycle.get("next_at"),
     )
 
 

@@ -7,12 +7,13 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
+from urllib.parse import parse_qsl
 
-from reconciler import limits
+from reconciler import limits, pages
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Json, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus
@@ -34,19 +35,9 @@ from reconciler.web.webhooks.signature import is_authentic
 
 _CLOSE = (b"connection", b"close")
 _TEXT = b"text/plain; charset=utf-8"
-_OUTSIDE = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-            b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        ),
-    ),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-)
+
+ReadDocument: TypeAlias = Callable[[DaemonStatus, Mapping[str, str]], str | None]
+"""Returns a JSON text for a status and the query of a request; None if there is no such entry."""
 
 
 class DaemonControl(Protocol):
@@ -107,6 +98,7 @@ class StatusApp:
         daemon: DaemonControl,
         *,
         document: RenderStatus,
+        documents: Mapping[str, ReadDocument],
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         token: str | None,
@@ -118,6 +110,7 @@ class StatusApp:
         Args:
             daemon: The daemon to show.
             document: Renders a status as JSON.
+            documents: Further documents that the page reads, by path. They may block.
             metrics: Counters to expose.
             clock: Returns seconds since 1970.
             token: Authorizes cycle requests; None rejects all of them.
@@ -126,6 +119,7 @@ class StatusApp:
         """
         self._daemon = daemon
         self._document = document
+        self._documents = documents
         self._metrics = metrics
         self._clock = clock
         self._token = token
@@ -133,9 +127,7 @@ class StatusApp:
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._was_ready = False
         self._reads: dict[str, Callable[[], Response]] = {
-            "/": _page("index.html", b"text/html; charset=utf-8"),
-            "/page.js": _page("page.js", b"text/javascript; charset=utf-8"),
-            "/page.css": _page("page.css", b"text/css; charset=utf-8"),
+            **{f"/{name}": partial(_asset, asset) for name, asset in pages.daemon_page().items()},
             "/status": self._status,
             "/metrics": self._metrics_response,
             "/healthz": self._health,
@@ -155,7 +147,7 @@ class StatusApp:
         headers = [
             (b"content-type", response.content_type),
             (b"content-length", str(len(response.body)).encode()),
-            *_OUTSIDE,
+            *pages.HEADERS,
             *response.headers,
         ]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -180,9 +172,10 @@ class StatusApp:
             self._daemon.look_now()
             return Response(b"looking for new commits\n", status=202)
         body = await read_body(receive)
-        if read := self._reads.get(path):
+        if path in self._reads or path in self._documents:
             _require_method(method, "GET", "HEAD")
-            return read()
+            read = self._reads.get(path)
+            return read() if read else await self._read_document(path, scope["query_string"])
         if path == "/reconcile":
             _require_method(method, "POST")
             _require_same_origin(headers)
@@ -190,6 +183,13 @@ class StatusApp:
             allow_rewind = _read_allow_rewind(headers, body)
             return await self._reconcile(receive, allow_rewind=allow_rewind)
         raise HttpError(404, "there is no such path")
+
+    async def _read_document(self, path: str, query: bytes) -> Response:
+        values, status = dict(parse_qsl(query.decode("latin-1"))), self._daemon.status()
+        text = await asyncio.to_thread(self._documents[path], status, values)
+        if text is None:
+            raise HttpError(404, "there is no such entry")
+        return Response(text.encode(errors="backslashreplace"), JSON)
 
     def _status(self) -> Response:
         document = self._document(self._daemon.status(), healthy=self._is_healthy())
@@ -244,9 +244,8 @@ class StatusApp:
         return Response(canonical_json(document).encode() + b"\n", JSON)
 
 
-def _page(name: str, kind: bytes) -> Callable[[], Response]:
-    response = Response((files("reconciler.web") / "page" / name).read_bytes(), kind)
-    return lambda: response
+def _asset(asset: pages.Asset) -> Response:
+    return Response(asset.text.encode(), asset.content_type.encode())
 
 
 def _not_ready_reason(status: DaemonStatus) -> str | None:

@@ -1,7 +1,7 @@
 """HTTP server of the daemon, which starts and stops with it."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from reconciler.serving.http_server import (
 )
 from reconciler.serving.protocol import Limits
 from reconciler.web.metrics import Metrics
-from reconciler.web.status_app import DaemonControl, RenderStatus, StatusApp
+from reconciler.web.status_app import DaemonControl, ReadDocument, RenderStatus, StatusApp
 from reconciler.web.token_file import make_token
 from reconciler.web.webhooks.registry import read_webhook_secret
 
@@ -33,6 +33,7 @@ def serve(
     port: int,
     *,
     document: RenderStatus,
+    documents: Mapping[str, ReadDocument],
     metrics: Metrics,
     token_file: Path,
     webhook_secret_file: Path | None = None,
@@ -46,6 +47,7 @@ def serve(
         host: A loopback address; any IP address if `insecure` is set.
         port: Port to listen on; 0 selects a free port.
         document: Renders a status as JSON.
+        documents: Further documents that the page reads, by path. They may block.
         metrics: Counters to expose.
         token_file: File with the token that authorizes cycle requests; created if missing.
         webhook_secret_file: File with the secret of the webhooks; None disables them.
@@ -62,6 +64,7 @@ def serve(
             web = StatusApp(
                 daemon,
                 document=document,
+                documents=documents,
                 metrics=metrics,
                 token=_token(token_file),
                 webhook_secret=(

@@ -4,13 +4,22 @@ import fcntl
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from reconciler.cli.logs import JsonFormatter, NonBlockingHandler, TextFormatter, start_logging
+from reconciler import limits
+from reconciler.cli.logs import (
+    JsonFormatter,
+    NonBlockingHandler,
+    TextFormatter,
+    recent_records,
+    start_logging,
+)
+from reconciler.known_secrets import remember
 
 SMALLEST_PIPE = 4096
 
@@ -108,3 +117,22 @@ def test_warnings_of_the_sdk_and_their_traces_are_for_debugging(
     for name in ("botocore.credentials", "urllib3.connection"):
         assert logging.getLogger(name).isEnabledFor(logging.WARNING) is told
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
+def test_the_last_records_are_kept_without_secrets() -> None:
+    remember("a-secret-of-this-test")
+    program = logging.getLogger("reconciler.run")
+    program.setLevel(logging.INFO)
+    with recent_records() as recent:
+        for number in range(limits.MAX_RECENT_RECORDS + 1):
+            program.info("cycle %d", number)
+        program.warning("it is a-secret-of-this-test", extra={"key": "mesh/a"})
+    program.warning("later")
+    found = recent.documents()
+    assert len(found) == limits.MAX_RECENT_RECORDS
+    assert found[0]["message"] == "cycle 2"
+    assert (
+        found[-1].items()
+        >= {"level": "warning", "message": "it is [redacted]", "key": "mesh/a"}.items()
+    )
+    assert found[-1]["at"] == pytest.approx(time.time(), abs=60)

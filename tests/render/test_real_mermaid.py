@@ -18,7 +18,7 @@ import pytest
 from programs import require_program
 from render.test_graph import changes_of_everything, hostile_graph, shop
 from sample_graphs import GOLDENS, examples_graph, rendered
-from web.test_page import BROWSERS, DARK, SCREENSHOTS
+from web.browser import BROWSERS, DARK, SCREENSHOTS
 
 from reconciler.render.graph.build import resource_graph
 from reconciler.render.graph.mermaid import render_mermaid

@@ -1,7 +1,7 @@
 """A daemon that stands still, and a status that has one of everything."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,9 @@ from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
-from reconciler.web.status_app import DaemonControl
+from reconciler.web.status_app import DaemonControl, ReadDocument
 from reconciler.web.status_server import serve
+from reconciler.wiring.daemon_page import daemon_documents
 
 NOW = 1_764_000_000.0
 TOKEN = "a-token-that-only-tests-know"  # noqa: S105  # it opens nothing
@@ -155,7 +156,12 @@ class StillDaemon:
 
 @contextmanager
 def served(
-    daemon: DaemonControl, folder: Path, *, port: int = 0, webhook_secret: str | None = None
+    daemon: DaemonControl,
+    folder: Path,
+    *,
+    port: int = 0,
+    webhook_secret: str | None = None,
+    documents: Mapping[str, ReadDocument] | None = None,
 ) -> Iterator[str]:
     """Serve ``daemon`` on loopback, and yield its URL; its token is in ``folder``."""
     secret_file = None
@@ -168,6 +174,7 @@ def served(
         "127.0.0.1",
         port,
         document=render_status,
+        documents=documents or daemon_documents(None, list, lambda: ("manifests",)),
         metrics=Metrics(),
         token_file=folder / "token",
         webhook_secret_file=secret_file,

@@ -17,8 +17,9 @@ from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.render.json_output import render_status
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
+from reconciler.wiring.daemon_page import daemon_documents
 
-ROUTES = ("/", "/page.js", "/page.css", "/status", "/metrics", "/healthz", "/readyz")
+ROUTES = ("/", "/daemon.js", "/page.css", "/status", "/metrics", "/healthz", "/readyz", "/log")
 KNOWN = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
 Answer = tuple[int, dict[str, str], str]
 
@@ -27,6 +28,7 @@ def web(daemon: StillDaemon, token: str | None = TOKEN) -> StatusApp:
     return StatusApp(
         daemon,
         document=render_status,
+        documents=daemon_documents(None, list, lambda: ("manifests",)),
         metrics=Metrics(),
         token=token,
         hosts=("Mesh.Example.internal",),
@@ -56,6 +58,7 @@ async def exchange(
     scope = {
         "method": method,
         "raw_path": path.encode(),
+        "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await application(scope, receive, send)
@@ -115,9 +118,9 @@ def test_e13_only_an_address_or_a_name_that_was_allowed_is_served(
 
 @pytest.mark.parametrize(
     "path",
-    ["/page/index.html", "/../app.py", "/%2e%2e/app.py", "/page.js/", "//page.js", "/page.js%00",
-     "/.reconciler/token", "/index.html", "/status/", "/PAGE.JS", "", "*", "/healthz?x",
-     "/\\..\\app.py"],
+    ["/assets/daemon.html", "/../app.py", "/%2e%2e/app.py", "/daemon.js/", "//daemon.js",
+     "/daemon.js%00", "/.reconciler/token", "/daemon.html", "/status/", "/DAEMON.JS", "", "*",
+     "/healthz?x", "/\\..\\app.py"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_e17_nothing_but_the_fixed_routes_is_there(path: str, method: str) -> None:

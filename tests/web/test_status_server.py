@@ -46,7 +46,15 @@ def test_e15_another_than_a_loopback_address_is_refused(host: str, tmp_path: Pat
     metrics = Metrics()
     with (
         pytest.raises(UsageError, match=r"not a loopback address.*--insecure"),
-        serve(daemon, host, 0, document=plain, metrics=metrics, token_file=tmp_path / "token"),
+        serve(
+            daemon,
+            host,
+            0,
+            document=plain,
+            documents={},
+            metrics=metrics,
+            token_file=tmp_path / "token",
+        ),
     ):
         pytest.fail("it was served")
 
@@ -58,6 +66,7 @@ def test_e15_another_address_is_served_where_that_is_asked_for(tmp_path: Path) -
         "0.0.0.0",  # noqa: S104  # as asked
         0,
         document=plain,
+        documents={},
         metrics=Metrics(),
         token_file=tmp_path / "token",
         insecure=True,

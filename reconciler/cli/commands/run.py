@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler import limits
 from reconciler.cli.command import Invocation, configure_logging
 from reconciler.cli.daemon_run import DaemonRun
+from reconciler.cli.logs import RecentRecords, recent_records
 from reconciler.cli.recording import open_recorder
 from reconciler.cli.run_context import (
     RunContext,
@@ -32,6 +33,7 @@ from reconciler.locks.lease import keep_renewed
 from reconciler.render import json_output, text
 from reconciler.targets.cache import ReadCache
 from reconciler.web.status_server import serve
+from reconciler.wiring.daemon_page import daemon_documents
 from reconciler.wiring.locks import steady_seconds
 from reconciler.wiring.notify import open_notifier
 from reconciler.wiring.targets import DAEMON_UPDATES
@@ -108,7 +110,8 @@ def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
         daemon = _make_daemon(run)
         run.on_heartbeat = daemon.record_heartbeat
         context.target.on_response(daemon.record_heartbeat)
-        url = opened.enter_context(_serve_status(run, daemon, address))
+        records = opened.enter_context(recent_records())
+        url = opened.enter_context(_serve_status(run, daemon, address, records))
         # Logged last, so that an invalid --listen is the only line.
         _log_target(context)
         logger.info("status at %s", url)
@@ -136,7 +139,7 @@ def _make_daemon(run: DaemonRun) -> Daemon:
 
 
 def _serve_status(
-    run: DaemonRun, daemon: Daemon, address: tuple[str, int]
+    run: DaemonRun, daemon: Daemon, address: tuple[str, int], records: RecentRecords
 ) -> AbstractContextManager[str]:
     """Return the server of the status; entering it yields its URL."""
     invocation = run.context.invocation
@@ -145,6 +148,9 @@ def _serve_status(
         daemon,
         *address,
         document=json_output.render_status,
+        documents=daemon_documents(
+            run.recorder.files, records.documents, lambda: run.context.source.names
+        ),
         metrics=run.metrics,
         token_file=Path(invocation["token_file"]),
         webhook_secret_file=Path(secret_file) if secret_file else None,

@@ -10,7 +10,8 @@ from enum import StrEnum
 from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import FieldChange
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.resources import Key, Origin, TargetId, Unlisted
+from reconciler.core.planning.plan import Plan
+from reconciler.core.resources import Desired, Key, Origin, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
 
 
@@ -84,6 +85,9 @@ class DaemonStatus:
         recheck_seconds: How long it takes to read all tags once.
         description_seconds: How long it takes to describe all resources once.
         is_leader: Whether this daemon writes; always true without a lock.
+        next_cycle_at: When the next cycle starts at the latest, unless a cycle runs.
+        plan: The plan of the last cycle that could read the target.
+        desired: The manifests that this plan is for.
     """
 
     target: TargetId
@@ -107,3 +111,6 @@ class DaemonStatus:
     description_seconds: float | None = None
     lease: LeaseStatus | None = None
     is_leader: bool = True
+    next_cycle_at: float | None = None
+    plan: Plan | None = field(default=None, repr=False, compare=False)
+    desired: Mapping[Key, Desired] = field(default_factory=dict, repr=False, compare=False)

@@ -285,7 +285,7 @@ class EndpointApp:
 
 async def _document(read: Callable[[], Document], _: bytes) -> Response:
     found = await asyncio.to_thread(read)
-    return Response(found.status, found.text, found.content_type)
+    return Response(found.status, found.text, found.content_type, found.headers)
 
 
 async def _hang_up(scope: Message, receive: Receive, after_seconds: float | None) -> None:
