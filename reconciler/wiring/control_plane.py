@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.errors import UsageError
-from reconciler.core.kinds import KINDS
 from reconciler.core.resources import Key
-from reconciler.endpoint import Readable, Resource, Scope, Snapshot, StoreFailedError
+from reconciler.endpoint import Readable, Scope, Snapshot, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
 from reconciler.envoy.instance_source import InstancesFile, InstanceSource, NoInstances
 from reconciler.envoy.instances import read_instances
@@ -17,8 +16,7 @@ from reconciler.envoy.serve import EnvoyServer
 from reconciler.envoy.server_tls import ServerTls
 from reconciler.wiring.cloud_map import open_cloud_map
 from reconciler.wiring.envoy import parse_address, translate_options
-
-_KINDS = {kind.title: name for name, kind in KINDS.items()}
+from reconciler.wiring.stored_resources import key_of
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class StoredState:
             found = self._last = self.store.read_all(self.scope, self._last)
         except StoreFailedError as error:
             raise StateUnreadableError(str(error)) from error
-        return found.revision, [(_key(resource), resource.spec) for resource in found.resources]
+        return found.revision, [(key_of(resource), resource.spec) for resource in found.resources]
 
 
 def make_envoy_server(
@@ -79,9 +77,3 @@ def _instance_source(file: str | None, region: str | None) -> InstanceSource:
         read_instances(file)
         return InstancesFile(Path(file))
     return NoInstances() if region is None else open_cloud_map(region)
-
-
-def _key(resource: Resource) -> Key:
-    collection = resource.collection
-    parents = collection.parent.split("/") if collection.parent else []
-    return Key(_KINDS[collection.kind], (*parents, resource.name))

@@ -254,6 +254,11 @@ class Tables:
         ).fetchone()
         return int(row[0])
 
+    def revisions(self) -> dict[Scope, int]:
+        """Return the revision of each scope that was written, by account and region."""
+        rows = self.execute("SELECT * FROM scope ORDER BY account, region", ())
+        return {Scope(*row[:2]): row[2] for row in rows}
+
     def all_of(
         self, scope: Scope, parse: Callable[[str], dict[str, Any]] = json.loads
     ) -> list[Resource]:

@@ -1,0 +1,126 @@
+"""The page of the endpoint in a real browser: live resources, calls, faults and Envoys."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from web.browser import SCREENSHOTS, Tab, running_browser
+from web.samples import HOSTILE
+from web.test_page import go, texts, violations
+
+from reconciler.endpoint import LocalEndpoint
+from reconciler.serving.documents import Document
+from reconciler.wiring.endpoint_page import endpoint_documents
+
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
+
+CART = "virtual-node/shop/cart"
+
+
+def proxy(key: str, error: str | None) -> dict[str, Any]:
+    """Return the status of a proxy, as the server of Envoys has it."""
+    types = {"clusters": {"sent": 2, "acked": 2, "rejected": None, "error": error}}
+    loss = {"grade": "dropped", "key": key, "path": "/spec/logging", "words": HOSTILE}
+    return {
+        "key": key, "client": "10.0.0.7:51234", "exists": True, "connected_seconds": 90.0,
+        "revision": 2, "is_behind": False, "behind_seconds": None, "types": types, "losses": [loss],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def endpoint() -> Iterator[LocalEndpoint]:
+    with LocalEndpoint(None) as serving:
+        serving.documents |= endpoint_documents(serving.state)
+        keys = {"aws_access_key_id": "123456789012", "aws_secret_access_key": "any"}
+        client = boto3.client("appmesh", "eu-west-1", endpoint_url=serving.url, **keys)
+        client.create_mesh(meshName="shop", tags=[{"key": "team", "value": HOSTILE}])
+        backend = {"virtualService": {"virtualServiceName": "missing.local"}}
+        client.create_virtual_node(
+            meshName="shop", virtualNodeName="cart", spec={"backends": [backend]}
+        )
+        fault = {"operation": "Describe*", "name": HOSTILE, "fault": "delay", "seconds": 2}
+        urllib3.request("PUT", f"{serving.url}/_endpoint/faults", json={"faults": [fault]})
+        yield serving
+
+
+@pytest.fixture
+def tab(endpoint: LocalEndpoint, tmp_path: Path) -> Iterator[Tab]:
+    with running_browser(tmp_path) as browser:
+        opened = Tab(browser)
+        opened.open(f"{endpoint.url}/_endpoint/#resources")
+        yield opened
+
+
+def test_it_shows_what_the_endpoint_holds(endpoint: LocalEndpoint, tab: Tab) -> None:
+    go(tab, "resources")
+    tab.wait("document.querySelectorAll('#rows [data-key]').length === 2")
+    assert texts(tab, "#rows .name") == ["shop", "cart"]
+    assert "account123456789012" in texts(tab, "#facts")[0]
+    assert tab.evaluate("document.getElementById('tab-envoys').hidden")
+    go(tab, "mesh")
+    tab.wait("document.querySelectorAll('.node').length === 2")
+    assert texts(tab, ".node .kind") == ["virtual-node", "virtual-service \u00b7 missing"]
+    go(tab, f"mesh/{CART.replace('/', '%2F')}")
+    tab.wait("document.querySelector('.yaml') !== null")
+    assert "virtualServiceName: missing.local" in texts(tab, ".yaml")[0]
+    go(tab, "mesh/mesh%2Fshop")
+    tab.wait("document.querySelector('#drawer .plain td') !== null")
+    assert texts(tab, "#drawer .plain td") == [HOSTILE]
+    tab.evaluate("location.hash = 'calls'")
+    tab.wait("document.querySelectorAll('#calls tr').length === 2")
+    assert texts(tab, "#calls tr") == ["CreateMesh1", "CreateVirtualNode1"]
+    tab.evaluate("location.hash = 'faults'")
+    tab.wait("document.querySelectorAll('#faults tr').length === 1")
+    assert texts(tab, "#faults tr") == [f"delayDescribe*{HOSTILE}seconds 2"]
+    assert tab.evaluate("document.querySelectorAll('img, iframe, body script').length") == 0
+    # A write shows within a few seconds, without a reload.
+    urllib3.request("DELETE", f"{endpoint.url}/_endpoint/state")
+    tab.evaluate("location.hash = 'resources'")
+    tab.wait("!document.getElementById('none').hidden")
+    assert tab.problems() == []
+
+
+def test_it_shows_connected_envoys(endpoint: LocalEndpoint, tab: Tab) -> None:
+    scope = {
+        "account": "123456789012", "region": "eu-west-1", "revision": 2, "held_meshes": [],
+        "proxies": [proxy(CART, None), proxy(CART, f"invalid {HOSTILE}")],
+        "without_proxy": ["virtual-node/shop/other"],
+    }  # fmt: skip
+    endpoint.documents["/_endpoint/proxies"] = lambda: Document(json.dumps([scope]))
+    tab.evaluate("location.hash = 'envoys'; location.reload()")
+    tab.wait("document.querySelectorAll('#envoys tr').length === 2")
+    assert texts(tab, "#envoys .state") == ["\u2713current", "\u2715rejected"]
+    assert texts(tab, "#envoys .bad") == ["\u2715rejected", f"clusters: invalid {HOSTILE}"]
+    assert texts(tab, "#envoy-note") == [
+        "2 Envoys connected; without a proxy: virtual-node/shop/other"
+    ]
+    tab.click("#envoys .link")
+    tab.wait("document.querySelector('.yaml') !== null")
+    assert tab.problems() == []
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [500, 1400])
+def test_axe_finds_nothing_in_any_tab(
+    endpoint: LocalEndpoint, tab: Tab, width: int, *, dark: bool
+) -> None:
+    endpoint.documents["/_endpoint/proxies"] = lambda: Document(
+        json.dumps([{"revision": 2, "proxies": [proxy(CART, "invalid")], "without_proxy": []}])
+    )
+    tab.open(f"{endpoint.url}/_endpoint/?{width}{dark}#mesh", width=width, dark=dark)
+    rows = {"calls": "#calls tr", "faults": "#faults tr", "envoys": "#envoys tr"}
+    for at in ("mesh", "resources", *rows, "resources/mesh%2Fshop"):
+        tab.wait("document.getElementById('health').textContent !== 'connecting'")
+        tab.evaluate(f"location.hash = '{at}'")
+        ready = rows.get(at, "#rows [data-key], .node, #drawer .plain")
+        tab.wait(f"document.querySelector('{ready}') !== null")
+        tab.wait(f"!document.getElementById('panel-{at.partition('/')[0]}').hidden")
+        assert violations(tab) == [], at
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, at
+        name = "drawer" if "/" in at else at
+        tab.screenshot(SCREENSHOTS / f"endpoint-{name}-{width}{'-dark' if dark else ''}.png")
