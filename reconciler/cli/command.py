@@ -231,7 +231,7 @@ def _select_targets(
                 f" {shorten_list(targets)}; pass --target NAME"
             )
         names, targets = targets, ()
-    # Of a run over many, the names and globs are kept.
+    # A run over many keeps the names and globs.
     target = names if targets else next(iter(names), None)
     return replace(options, values={**options.values, "target": target}), targets
 
