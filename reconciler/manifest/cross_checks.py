@@ -290,11 +290,11 @@ def _unprovided(source: _Source) -> Iterator[CrossCheckFailure]:
     if all("provider" in spec for _, spec in source.of_kinds("virtual-service")):
         return
     # It takes longer to import than most sources take to check.
-    from reconciler.core.reachability.findings import unprovided  # noqa: PLC0415
+    from reconciler.core.reachability.checks import unprovided_services  # noqa: PLC0415
 
-    for finding in unprovided(source.reachability):
-        message = f"has no provider, so requests of {finding.other} get no answer"
-        yield CrossCheckFailure(finding.key, finding.at, message)
+    for service, caller in unprovided_services(source.reachability):
+        message = f"has no provider, so requests of {caller} get no answer"
+        yield CrossCheckFailure(service, ("provider",), message)
 
 
 def _path_of(match: Any) -> tuple[str, ...]:
@@ -314,15 +314,15 @@ def _covered(source: _Source) -> Iterator[CrossCheckFailure]:
     # Without them, the route with the longer path is first, and cannot be for all of a shorter one.
     if not has_priorities and not has_regexes and max(paths.values(), default=0) <= 1:
         return
-    from reconciler.core.reachability.findings import covered  # noqa: PLC0415
+    from reconciler.core.reachability.checks import covered_routes  # noqa: PLC0415
 
-    for finding in covered(source.reachability):
-        message = f"gets no request, because {finding.other} is before it and gets all of them"
+    for route in covered_routes(source.reachability):
+        message = f"gets no request, because {route.other} is before it and gets all of them"
         hint = "give it a smaller priority or another match"
-        if finding.is_tie:
-            message = f"matches the same requests as {finding.other} with the same priority"
+        if route.is_tie:
+            message = f"matches the same requests as {route.other} with the same priority"
             hint = "App Mesh does not document which of them gets the requests"
-        yield CrossCheckFailure(finding.key, finding.at, message, hint)
+        yield CrossCheckFailure(route.key, route.at, message, hint)
 
 
 def _spec_rule(rule: spec_checks.SpecRule) -> tuple[Code, _Rule]:
