@@ -75,7 +75,7 @@ class ProxyWait:
                 "remove proxies_urls from its table"
             )
             return ExitCode.PARTIAL
-        meshes = {_mesh(change.key) for change in plan.changes}
+        meshes = {change.key.mesh for change in plan.changes}
         answers = self._last_answers(target.id, revision, meshes)
         if missing := [proxy for answer in answers.values() for proxy in answer.missing]:
             print_error(
@@ -94,7 +94,7 @@ class ProxyWait:
         return code
 
     def _last_answers(
-        self, target: TargetId, revision: int, meshes: Collection[tuple[str, str]]
+        self, target: TargetId, revision: int, meshes: Collection[Key]
     ) -> Mapping[str, _Answer]:
         """Return the answers of all servers at the end of the wait."""
         deadline = time.monotonic() + self.seconds
@@ -138,7 +138,7 @@ def _ask(
     url: str,
     target: TargetId,
     revision: int,
-    meshes: Collection[tuple[str, str]],
+    meshes: Collection[Key],
     seconds: float,
 ) -> _Answer:
     """Return the answer of one server, which has `seconds` for it."""
@@ -153,7 +153,7 @@ def _ask(
         for scope in scopes
         if _is_of(scope, target)
         for proxy in scope["proxies"]
-        if proxy["exists"] and _mesh(Key.parse(proxy["key"])) in meshes
+        if proxy["exists"] and Key.parse(proxy["key"]).mesh in meshes
     ]
     missing = [
         _reason(proxy)
@@ -171,7 +171,3 @@ def _is_of(scope: Mapping[str, Any], target: TargetId) -> bool:
 def _reason(proxy: Mapping[str, Any]) -> str:
     errors = [part["error"] for part in proxy["types"].values() if part["error"]]
     return escaped(f"{proxy['key']} ({errors[0]})" if errors else proxy["key"])
-
-
-def _mesh(key: Key) -> tuple[str, str]:
-    return key.path[0], key.mesh_owner

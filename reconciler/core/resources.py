@@ -68,6 +68,11 @@ class Key:
         """The resource's own name, without its parents."""
         return self.path[-1]
 
+    @property
+    def mesh(self) -> "Key":
+        """The key of its mesh; of a mesh, an equal key."""
+        return Key("mesh", self.path[:1], self.mesh_owner)
+
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` is the text of this key, or a glob that matches it."""
         return pattern == str(self) or (

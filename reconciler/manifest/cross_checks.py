@@ -76,7 +76,7 @@ class _Source:
 
     def has_mesh(self, key: Key) -> bool:
         """Return whether the mesh of ``key`` is declared."""
-        return _mesh_of(key) in self.declared
+        return key.mesh in self.declared
 
     @cached_property
     def services(self) -> Mapping[Key, set[str]]:
@@ -84,7 +84,7 @@ class _Source:
         found: defaultdict[Key, set[str]] = defaultdict(set)
         for key in self.declared:
             if key.kind == "virtual-service":
-                found[_mesh_of(key)].add(key.name)
+                found[key.mesh].add(key.name)
         return found
 
     def lacks(self, key: Key) -> bool:
@@ -143,10 +143,6 @@ def cross_check(
         for failure in rule(source):
             check_time()
             yield source.declared[failure.key], code, failure
-
-
-def _mesh_of(key: Key) -> Key:
-    return Key("mesh", key.path[:1], key.mesh_owner)
 
 
 def _is_shared(key: Key) -> bool:
@@ -263,7 +259,7 @@ def _cut_off(source: _Source) -> Iterator[CrossCheckFailure]:
     if "virtual-service" in source.hidden:
         return
     for key, spec in source.of_kinds("virtual-node"):
-        mesh = source.declared.get(_mesh_of(key))
+        mesh = source.declared.get(key.mesh)
         # Without a spec, the live spec stays, which is not known here.
         if mesh is None or mesh.desired is None or mesh.desired.spec is None:
             continue

@@ -122,9 +122,7 @@ class Lister:
     ) -> Listing:
         """Return `all_meshes`, and all resources in meshes with requested or owned resources."""
         listing = Listing(dict(all_meshes))
-        meshes = {
-            Key("mesh", key.path[:1], key.mesh_owner) for key in requested if key.kind != "mesh"
-        }
+        meshes = {key.mesh for key in requested if key.kind != "mesh"}
         owned = index.owned(owner)
         for key, ref in listing.refs.items():
             if owned is None:

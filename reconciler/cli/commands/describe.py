@@ -92,11 +92,5 @@ def _only(plan: Plan, key: Key) -> Plan:
         changes=tuple(change for change in plan.changes if change.key == key),
         unchanged=tuple(unchanged for unchanged in plan.unchanged if unchanged == key),
         withheld=tuple(withheld for withheld in plan.withheld if withheld.key == key),
-        unlisted=tuple(
-            unlisted for unlisted in plan.unlisted if _mesh_of(unlisted.parent) == _mesh_of(key)
-        ),
+        unlisted=tuple(unlisted for unlisted in plan.unlisted if unlisted.parent.mesh == key.mesh),
     )
-
-
-def _mesh_of(key: Key) -> tuple[str, str]:
-    return key.path[0], key.mesh_owner

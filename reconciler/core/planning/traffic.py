@@ -26,20 +26,17 @@ def traffic_by_change(
         not_read: Keys of live resources that were not read.
         unlisted: Lists that could not be read.
     """
-    incomplete = {_mesh_of(it.parent) for it in unlisted}
+    incomplete = {it.parent.mesh for it in unlisted}
     changed = {
         key: change
         for change in changes
         for key, _ in _specs_after(change)
-        if _mesh_of(key) not in incomplete
+        if key.mesh not in incomplete
     }
-    meshes = set(map(_mesh_of, changed))
-    before: dict[Key, Spec | None] = {key: None for key in not_read if _mesh_of(key) in meshes}
-    before |= {
-        item.key: item.spec if isinstance(item, LiveResource) else None
-        for item in live
-        if _mesh_of(item.key) in meshes
-    }
+    meshes = {key.mesh for key in changed}
+    known: dict[Key, Spec | None] = dict.fromkeys(not_read)
+    known |= {item.key: item.spec if isinstance(item, LiveResource) else None for item in live}
+    before = {key: spec for key, spec in known.items() if key.mesh in meshes}
     after = dict(before)
     for change in changed.values():
         for key, spec in _specs_after(change):
@@ -51,10 +48,6 @@ def traffic_by_change(
     for cause, text in effects(Reachability(before), Reachability(after), changed.keys()):
         found[str(changed[cause].key)][text] = None
     return {key: _shortened([*texts]) for key, texts in sorted(found.items())}
-
-
-def _mesh_of(key: Key) -> tuple[str, str]:
-    return key.path[0], key.mesh_owner
 
 
 def _specs_after(change: Change) -> Iterator[tuple[Key, Spec | None]]:

@@ -17,7 +17,7 @@ from reconciler.core.kinds import parent_of
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Desired, Json, Key, Spec
 from reconciler.core.topology import Edge, Topology, topology
-from reconciler.render.graph.model import Graph, Link, Node, State, mesh_of
+from reconciler.render.graph.model import Graph, Link, Node, State
 
 Specs: TypeAlias = Mapping[Key, Spec | None]
 
@@ -97,7 +97,7 @@ def compare(before: Specs, after: Specs, states: Mapping[Key, State]) -> Graph:
     for key in sorted(keys | {key for key in exists if key.kind != "mesh"}):
         state = states.get(key, State.SAME if key in exists else State.ABSENT)
         nodes[key] = Node(key, state, _ports(exists.get(key)))
-    meshes = {mesh_of(key) for key in (*nodes, *exists)}
+    meshes = {key.mesh for key in (*nodes, *exists)}
     links = [*_links(old, new), *_containment(nodes, old, new)]
     return Graph(nodes, {key: states.get(key, State.SAME) for key in sorted(meshes)}, links)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.resources import Key
-from reconciler.render.graph.model import KIND_ORDER, Graph, mesh_of, walk
+from reconciler.render.graph.model import KIND_ORDER, Graph, walk
 
 # Rows that the title of a mesh takes.
 TITLE_ROWS = 0.5
@@ -37,7 +37,7 @@ def place(graph: Graph) -> Grid:
     bands: dict[Key, tuple[float, float]] = {}
     end = 0.0
     for key, below in branches.items():
-        mesh = mesh_of(key)
+        mesh = key.mesh
         if mesh not in bands:
             bands[mesh] = end, end
             end += TITLE_ROWS

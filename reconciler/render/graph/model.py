@@ -130,7 +130,7 @@ class Graph:
             incoming[link.edge.target].append(link)
         members: dict[Key, list[Node]] = {mesh: [] for mesh in self.meshes}
         for node in self.nodes.values():
-            members[mesh_of(node.key)].append(node)
+            members[node.key.mesh].append(node)
         object.__setattr__(self, "outgoing", dict(outgoing))
         object.__setattr__(self, "incoming", dict(incoming))
         object.__setattr__(self, "members", members)
@@ -169,7 +169,7 @@ class Graph:
 
     def _part(self, kept: set[Key], links: Sequence[Link]) -> "Graph":
         nodes = {key: node for key, node in self.nodes.items() if key in kept}
-        meshes = {mesh_of(key) for key in kept}
+        meshes = {key.mesh for key in kept}
         meshes |= {key for key, state in self.meshes.items() if state not in _UNCHANGED}
         states = {key: state for key, state in self.meshes.items() if key in meshes}
         return replace(self, nodes=nodes, meshes=states, links=links)
@@ -217,10 +217,5 @@ def starts(graph: Graph) -> list[Key]:
     reached = {link.edge.target for link in graph.links if not link.is_call}
     return sorted(
         (key for key in graph.nodes if key not in reached),
-        key=lambda key: (mesh_of(key), KIND_ORDER.index(key.kind), key),
+        key=lambda key: (key.mesh, KIND_ORDER.index(key.kind), key),
     )
-
-
-def mesh_of(key: Key) -> Key:
-    """Return the mesh of ``key``."""
-    return Key("mesh", key.path[:1], key.mesh_owner)

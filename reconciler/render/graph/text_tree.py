@@ -18,7 +18,7 @@ from reconciler.render.graph.labels import (
     mesh_title,
     remark,
 )
-from reconciler.render.graph.model import Graph, Link, Node, State, Step, mesh_of, walk
+from reconciler.render.graph.model import Graph, Link, Node, State, Step, walk
 from reconciler.render.terminal import Layout, Span, Style, wrap_words
 
 STYLES: dict[State, tuple[Style, ...]] = {
@@ -46,7 +46,7 @@ def render_tree(graph: Graph, layout: Layout) -> str:
 def _lines(graph: Graph) -> Iterator[list[Span]]:
     shown: set[Key] = set()
     for step in walk(graph):
-        mesh = mesh_of(step.node.key)
+        mesh = step.node.key.mesh
         if mesh not in shown:
             yield from _mesh(mesh, graph.meshes[mesh], is_first=not shown)
             shown.add(mesh)
