@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 Part: TypeAlias = Mapping[str, Any]
+"""An object in a spec, such as the match of a route."""
 
 
 def match_text(route_field: str, match: Part) -> str:

@@ -24,18 +24,17 @@ def compare(
     reference = desired.spec if desired else None
     before = None
     if live is not None:
-        spec = canonical(live.spec, reference)
-        before = view(spec, live.tags, protect=is_protected(live.tags))
+        live_spec = canonical(live.spec, reference)
+        before = view(live_spec, live.tags, protect=is_protected(live.tags))
     if desired is None:
         return Difference(before, None)
-    tags = dict(desired.tags)
-    after = None if reference is None else canonical(reference, None)
+    tags, after = dict(desired.tags), reference
     if live is not None:
         tags = tags_after(desired, live.tags, parse_last_applied(live.tags))
-        after = (
-            canonical(live.spec, None)
-            if reference is None
-            else canonical(overlay(reference, live.spec, desired.options.ignore), None)
-        )
+        # Without a spec in the manifest, the live spec stays.
+        after = live.spec
+        if reference is not None:
+            after = overlay(reference, live.spec, desired.options.ignore)
     tags[OWNER_TAG] = owner
-    return Difference(before, view(after, tags, protect=desired.options.protect))
+    spec = None if after is None else canonical(after, None)
+    return Difference(before, view(spec, tags, protect=desired.options.protect))

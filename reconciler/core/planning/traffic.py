@@ -1,4 +1,4 @@
-"""The effects of a plan on traffic: the difference of the reachability of live and planned."""
+"""The effects of a plan on traffic: how requests are answered before and after it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ def traffic_by_change(
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the effects of each change on traffic, by the key of the change.
 
-    There is none in a mesh of which a list could not be read.
+    Changes in a mesh of which a list could not be read have none.
 
     Args:
         changes: The changes of the plan.

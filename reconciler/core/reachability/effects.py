@@ -1,7 +1,7 @@
 """The difference between the reachability of two states, in sentences for reviewers.
 
-A sentence belongs to one changed resource: the route that answers, else the router or gateway, the
-service, and the nodes. There is none about answers that are not known.
+A sentence belongs to one changed resource, the first of these: the route that answers, the router
+or gateway, the service, and the nodes. There is none about answers that are not known.
 """
 
 from collections import defaultdict
@@ -95,21 +95,23 @@ def _table_effects(
 
 
 def _flow_text(subject: str, flow: Flow) -> str:
-    who = f"{subject}: {flow.text}" if flow.text else subject
+    requests = f"{subject}: {flow.text}" if flow.text else subject
     if not flow.after:
-        return f"{who} no longer goes to {_targets(flow.before)}"
+        return f"{requests} no longer goes to {_targets(flow.before)}"
     if not flow.before:
-        return f"{who} now goes to {_targets(flow.after)}"
+        return f"{requests} now goes to {_targets(flow.after)}"
     old, new = _shares(flow.before), _shares(flow.after)
     if flow.text and not old.keys() & new.keys():
-        return f"{who} now goes to {_targets(flow.after)}, no longer to {_targets(flow.before)}"
+        return (
+            f"{requests} now goes to {_targets(flow.after)}, no longer to {_targets(flow.before)}"
+        )
     none = Fraction(0)
     moved = [
         f"{name} {percent(old.get(name, none))} -> {percent(new.get(name, none))}"
         for name in dict.fromkeys((*old, *new))
         if old.get(name, none) != new.get(name, none)
     ]
-    return f"{who}: {', '.join(moved)}"
+    return f"{requests}: {', '.join(moved)}"
 
 
 def _shares(answer: Answer) -> dict[str, Fraction]:
@@ -151,7 +153,7 @@ def _egress_effects(before: Reachability, after: Reachability, mesh: Key) -> Ite
 
 
 class _Calls:
-    """Collects the callers that can call a service after the changes and not before, or reverse."""
+    """Collects the callers that gain or lose a service by the changes."""
 
     def __init__(
         self, before: Reachability, after: Reachability, changed: AbstractSet[Key]
@@ -163,7 +165,12 @@ class _Calls:
         self._by_service: list[Effect] = []
 
     def compare(self, service: Key, causes: list[Key]) -> None:
-        """Compare the callers of ``service``, which decides on the effects of ``causes``."""
+        """Compare the calls of ``service`` before and after the changes.
+
+        Args:
+            service: The service.
+            causes: The changed resources that decide on its answers.
+        """
         callers = self._callers(service)
         if not causes and not callers.keys() & self._changed:
             return

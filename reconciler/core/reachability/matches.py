@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from reconciler.core.match_text import Part
 from reconciler.core.reachability.conditions import (
     Condition,
     Operator,
@@ -13,7 +14,6 @@ from reconciler.core.reachability.conditions import (
     implies,
 )
 
-Part: TypeAlias = Mapping[str, Any]
 Request: TypeAlias = Mapping[str, TextClass]
 """A class of requests: the class of texts of each dimension that the matches of a table have."""
 
@@ -96,22 +96,18 @@ def match_of(route_field: str, part: Part, priority: int | None) -> Match:
 
 
 def _path(match: Part) -> Condition:
-    return (
-        condition_of(match["path"])
-        if match.get("path")
-        else (Condition(Operator.PREFIX, match.get("prefix") or "/"))
-    )
+    if match.get("path"):
+        return condition_of(match["path"])
+    return Condition(Operator.PREFIX, match.get("prefix") or "/")
 
 
 def _grpc_path(match: Part) -> Condition:
     service, method = match.get("serviceName"), match.get("methodName")
     if not service:
         return _ANY_PATH
-    return (
-        Condition(Operator.EXACT, f"/{service}/{method}")
-        if method
-        else (Condition(Operator.PREFIX, f"/{service}/"))
-    )
+    if method:
+        return Condition(Operator.EXACT, f"/{service}/{method}")
+    return Condition(Operator.PREFIX, f"/{service}/")
 
 
 def _others(match: Part) -> Iterator[tuple[str, Condition]]:

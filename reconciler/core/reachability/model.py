@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from reconciler.core.kinds import ROUTE_FIELDS, called_services, parent_of, referenced_keys
-from reconciler.core.match_text import match_text
+from reconciler.core.match_text import Part, match_text
 from reconciler.core.reachability.matches import Match, match_of
 from reconciler.core.resources import Key, Spec
 from reconciler.core.traffic_shares import target_weights
 
-Part: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = tuple[tuple[Key, int | None, Fraction], ...]
 """The nodes that get a request, or the service that a gateway calls: key, port in the route, share.
 
