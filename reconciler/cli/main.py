@@ -49,7 +49,7 @@ class Commands(click.Group):
         # The completion of a shell asks about words that are not yet a command.
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             # The tables of options are not needed to run a command.
-            from reconciler.cli.habits import describe_unknown_command  # noqa: PLC0415
+            from reconciler.cli.hints import describe_unknown_command  # noqa: PLC0415
 
             raise UsageError(f"{describe_unknown_command(args)} (see {ctx.command_path} --help)")
         return super().resolve_command(ctx, args)
@@ -116,7 +116,7 @@ def _print_usage_error(error: click.ClickException) -> None:
         message = error.format_message()
         if isinstance(error, click.NoSuchOption):
             # As in resolve_command.
-            from reconciler.cli.habits import describe_unknown_option  # noqa: PLC0415
+            from reconciler.cli.hints import describe_unknown_option  # noqa: PLC0415
 
             name = error.ctx.command.name or ""
             message = describe_unknown_option(name, error.option_name, error.ctx.obj or ())

@@ -18,7 +18,7 @@ from manifest_text import mesh_yaml
 from servers import Answer, scripted
 
 from reconciler.cli.command_table import COMMANDS
-from reconciler.cli.habits import COMMAND_HABITS, OPTION_HABITS
+from reconciler.cli.hints import COMMAND_HINTS, OPTION_HINTS
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS
 
@@ -258,10 +258,10 @@ SETTINGS = {
 }
 
 
-def test_habits_are_of_other_tools_alone() -> None:
-    assert COMMAND_HABITS.keys().isdisjoint(COMMANDS)
+def test_hints_are_only_for_names_that_are_not_ours() -> None:
+    assert COMMAND_HINTS.keys().isdisjoint(COMMANDS)
     of_all = {f"--{option.name}" for option in OPTIONS if option.commands == ALL_COMMANDS}
-    assert OPTION_HABITS.keys().isdisjoint(of_all)
+    assert OPTION_HINTS.keys().isdisjoint(of_all)
 
 
 @pytest.mark.parametrize(("arguments", "settings", "message"), SETTINGS.values(), ids=SETTINGS)

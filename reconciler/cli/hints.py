@@ -14,7 +14,7 @@ _RUN = "run is the daemon"
 _VERSION = "use reconciler --version"
 _OVERVIEW = "get lists live resources, plan shows the changes"
 
-COMMAND_HABITS: Mapping[str, str] = {
+COMMAND_HINTS: Mapping[str, str] = {
     "check": "use validate for manifests, and doctor for settings and credentials",
     "completion": "see deploy/completion of the repository",
     "create": "write a manifest, then run apply",
@@ -50,7 +50,7 @@ COMMAND_HABITS: Mapping[str, str] = {
 }
 """The advice for commands of other tools."""
 
-OPTION_HABITS: Mapping[str, str] = {
+OPTION_HINTS: Mapping[str, str] = {
     "-A": "all resources are the default",
     "-R": "directories are read with all their subdirectories",
     "-V": _VERSION,
@@ -105,8 +105,8 @@ def describe_unknown_command(words: Sequence[str]) -> str:
     if groups:
         similar = _did_you_mean(two_words, groups) if two_words != given else ""
         given, hint = two_words, similar or f": use one of {', '.join(groups)}"
-    elif given in COMMAND_HABITS:
-        hint = f": {COMMAND_HABITS[given]}"
+    elif given in COMMAND_HINTS:
+        hint = f": {COMMAND_HINTS[given]}"
     else:
         hint = _did_you_mean(two_words, COMMANDS, 0.8) or _did_you_mean(given, COMMANDS)
     return f'no command "{shown(given)}"{hint}'
@@ -128,13 +128,13 @@ def describe_unknown_option(command: str, flag: str, arguments: Sequence[str]) -
     long = f"-{given}" if given[:2] != "--" else given
     named = [option for option in OPTIONS if f"--{option.name}" == long]
     others = [name for name in COMMANDS if any(option.offered_by(name) for option in named)]
-    if given != long and long not in offered and long not in OPTION_HABITS:
+    if given != long and long not in offered and long not in OPTION_HINTS:
         # A value, such as a password, may follow the letter.
         given = flag
     if long in offered:
         hint = f": use {long}"
-    elif habit := OPTION_HABITS.get(given, OPTION_HABITS.get(long)):
-        hint = f": {habit}"
+    elif advice := OPTION_HINTS.get(given, OPTION_HINTS.get(long)):
+        hint = f": {advice}"
     elif others:
         hint = f": it is an option of {', '.join(others)}"
     else:
