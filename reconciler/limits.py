@@ -123,8 +123,8 @@ MAX_GIT_FILE_BYTES = 4_096
 # 64 MiB of manifests, the most that a source may hold, take about 100 s of one core.
 READING_TIMEOUT_SECONDS = 300
 READING_HEARTBEAT_SECONDS = 1
-# A person waits for the completion of a key, and can type it. About 2,000 resources are read in
-# this time of the processor; the time of other processes does not count.
+# CPU time for the completion of a key, because a user waits for it: enough for about 2,000
+# resources.
 COMPLETION_CPU_SECONDS = 1.5
 # A file of 1 MiB that is useful seldom has more documents: each takes about 200 bytes.
 MAX_DOCUMENTS = 5_000
@@ -188,7 +188,7 @@ MAX_COMMENT_BYTES = 65_536
 # Mermaid draws no more in a forge (maxTextSize and maxEdges of its configuration).
 MAX_MERMAID_CHARACTERS = 50_000
 MAX_MERMAID_EDGES = 500
-# The graph in a comment. A larger one would take the place of changes, and cannot be read there.
+# The graph in a comment. A larger one leaves no space for the changes, and is too small to read.
 MAX_COMMENT_GRAPH_CHARACTERS = 12_000
 
 # Texts of other programs.

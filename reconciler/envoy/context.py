@@ -50,8 +50,8 @@ class _Result:
     losses: tuple[Loss, ...]
     reads: frozenset[_Read]
     parts: "tuple[_Result, ...]"
-    is_asked_for: bool
-    """Whether it is no part of another result."""
+    is_root: bool
+    """Whether it was built for a caller outside of the translation, not as a part."""
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class MeshContext:
         finally:
             self._open = outer
         reads, parts = frozenset(sources.reads), tuple(sources.parts)
-        result = _Result(value, tuple(losses), reads, parts, is_asked_for=outer is None)
+        result = _Result(value, tuple(losses), reads, parts, is_root=outer is None)
         self._results[name] = result
         return result
 
@@ -167,14 +167,14 @@ class MeshContext:
 
 
 def _used(results: dict[_Name, _Result], stale: set[_Result]) -> dict[_Name, _Result]:
-    """Return the results that are not stale, except those that nothing used any more.
+    """Return the results that are not stale and still used.
 
-    Most parts of a stale result are parts of the next one too.
+    The parts of a stale result count as used, because most are parts of the next one too.
     """
     parts: set[_Result] = set()
     found = []
     for name, result in reversed(results.items()):
-        if result.is_asked_for or result in parts:
+        if result.is_root or result in parts:
             parts.update(result.parts)
             if result not in stale:
                 found.append((name, result))

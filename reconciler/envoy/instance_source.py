@@ -65,7 +65,7 @@ class InstanceSource(Protocol):
 
 @dataclass(eq=False)
 class NoInstances:
-    """The source of a server to which no other was given."""
+    """The source of a server without --instances and --cloud-map."""
 
     health: SourceHealth = field(default_factory=SourceHealth)
 

@@ -183,16 +183,21 @@ def _egress_ports(
             )
         else:
             seen.add(name)
-            for port, egress in found.items():
-                others = ports.setdefault(port, [])
-                if others and (others[0].is_tcp or egress.is_tcp):
-                    _backend_place(node, config, index).refuse(
-                        f"{others[0].service} has port {port} already, and a port is for one tcp "
-                        "service, or for http services; connections go to the first backend"
-                    )
-                else:
-                    others.append(egress)
+            _add_ports(ports, found, _backend_place(node, config, index))
     return ports
+
+
+def _add_ports(ports: dict[int, list[_Egress]], service: dict[int, _Egress], place: Place) -> None:
+    """Add the ports of a service; refuse each that an earlier service does not share."""
+    for port, egress in service.items():
+        others = ports.setdefault(port, [])
+        if others and (others[0].is_tcp or egress.is_tcp):
+            place.refuse(
+                f"{others[0].service} has port {port} already, and a port is for one tcp "
+                "service, or for http services; connections go to the first backend"
+            )
+        else:
+            others.append(egress)
 
 
 def _backend_place(node: Resource, config: ProxyConfig, index: int) -> Place:

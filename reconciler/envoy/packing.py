@@ -32,7 +32,7 @@ _NAMES = {
     LISTENERS: encoding.LISTENER,
 }
 _VIRTUAL_HOST = "virtual host"
-_NONE: Mapping[Key, "PackedProxy"] = MappingProxyType({})
+_NO_PROXIES: Mapping[Key, "PackedProxy"] = MappingProxyType({})
 
 
 class RouteTable(PackedResource):
@@ -69,7 +69,7 @@ class Packer:
         self._contents = WeakValueDictionary[tuple[str, str], TypeState]()
 
     def pack(
-        self, configs: Sequence[ProxyConfig], before: Mapping[Key, PackedProxy] = _NONE
+        self, configs: Sequence[ProxyConfig], before: Mapping[Key, PackedProxy] = _NO_PROXIES
     ) -> list[ProxyState]:
         """Return the state of each proxy; equal parts of those in `before` are not packed again.
 

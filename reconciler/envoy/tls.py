@@ -41,7 +41,7 @@ class ClientPolicy:
     """The TLS policy of a caller, for all listeners that it connects to.
 
     Attributes:
-        id: The digest of the policy; empty without one.
+        id: The digest of the policy, which alone is compared; empty without one.
         ports: The ports of listeners that it is for; empty for all.
         context: The fields of the TLS context that do not depend on the listener.
         is_refused: Whether it cannot be translated, so that no connection is made with it.
