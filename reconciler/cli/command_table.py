@@ -40,7 +40,7 @@ class CommandHelp:
         examples: Arguments after ``reconciler``.
         exit_codes: All codes that the command can return.
         details: Arguments and other facts, below the summary.
-        also: Text after the general meaning of a code, only in this command.
+        code_details: Text after the general meaning of a code, only in this command.
     """
 
     group: str
@@ -48,11 +48,11 @@ class CommandHelp:
     examples: tuple[str, str]
     exit_codes: tuple[ExitCode, ...]
     details: str = ""
-    also: Mapping[ExitCode, str] = field(default_factory=dict)
+    code_details: Mapping[ExitCode, str] = field(default_factory=dict)
 
     def meaning_of(self, code: ExitCode) -> str:
         """Return the meaning of a code that this command returns."""
-        return f"{code.meaning}{self.also.get(code, '')}"
+        return f"{code.meaning}{self.code_details.get(code, '')}"
 
 
 # The order is that of --help and of the completion in shells.
@@ -70,7 +70,7 @@ COMMANDS = {
         ("plan manifests --target local", "plan --target staging --policy sync --out plan.json"),
         (*_ALWAYS, ExitCode.PENDING, ExitCode.WITHHELD, ExitCode.LOCKED, ExitCode.MANIFESTS),
         _PATH,
-        also={ExitCode.PENDING: ", with --detailed-exitcode"},
+        code_details={ExitCode.PENDING: ", with --detailed-exitcode"},
     ),
     "show": CommandHelp(
         "Reconcile",
@@ -85,7 +85,7 @@ COMMANDS = {
         ("apply manifests --target local", "apply --plan plan.json --auto-approve"),
         (*_WRITE, ExitCode.MANIFESTS),
         _PATH,
-        also={
+        code_details={
             ExitCode.PARTIAL: "; with --wait-proxies also: a proxy did not acknowledge the changes"
         },
     ),
@@ -117,8 +117,8 @@ it applies that plan.
         (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
         f"""{_KEY} It must match one resource. {_PATH}
 
-Live is on the left and desired on the right; in a file, a pipe or a narrow terminal, the lines are
-those of diff -u. Differences do not change the exit code.""",
+On a terminal of 80 columns or more, live is on the left and desired on the right. Otherwise, the
+output is a unified diff. Differences do not change the exit code.""",
     ),
     "describe": CommandHelp(
         "Inspect",
@@ -136,11 +136,11 @@ those of diff -u. Differences do not change the exit code.""",
         "Draw the meshes as a graph, also with the changes of a plan.",
         ("graph manifests", "graph manifests --target staging --planned --format mermaid"),
         (*_ALWAYS, ExitCode.LOCKED, ExitCode.MANIFESTS),
-        f"""The manifests are drawn without contact to a target; with --live, the resources of the
-target; with --planned, the desired state with the changes of a plan marked.
+        f"""Draws the manifests and contacts no target. With --live, it draws the live resources of
+the target. With --planned, it makes a plan and marks its changes in the desired state.
 
-{_PATH} The options of guards are those of the plan. --only and --except limit the plan; otherwise,
-they select the resources that are drawn, with their neighbors.""",
+{_PATH} The options of guards apply to the plan of --planned. --only and --except limit this plan;
+without --planned, they select the resources to draw, with their neighbors.""",
     ),
     "history": CommandHelp(
         "Inspect",
@@ -233,7 +233,7 @@ copy serves nothing: it copies all data from --from to --to, checks it and exits
         "Explain the code of a diagnostic, or an exit code.",
         ("explain MR060", "explain 5"),
         (ExitCode.OK, ExitCode.USAGE, ExitCode.INTERRUPTED),
-        "CODE is that of a diagnostic, an exit code or its name.",
+        "CODE is the code of a diagnostic, or the number or name of an exit code.",
     ),
     "envoy export": CommandHelp(
         "Envoy",

@@ -1,4 +1,4 @@
-"""Words that shells complete: keys from the manifests on disk, targets, and codes.
+"""Completes keys from the manifests on disk, targets, and codes for shells.
 
 Nothing is read from a network, and a source that takes long to read completes nothing.
 """
@@ -25,7 +25,7 @@ _NO_VARIABLES = {"var": (), "var_yaml": (), "var_file": (), "stack_outputs": (),
 def complete_targets(context: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
     """Return the names of targets that begin with ``start``."""
     with suppress(ReconcilerError):
-        return _beginning(start, dict.fromkeys((*BUILT_IN, *_file_of(context).targets)))
+        return _starting_with(start, dict.fromkeys((*BUILT_IN, *_file_of(context).targets)))
     return []
 
 
@@ -38,7 +38,7 @@ def complete_keys(context: click.Context, _parameter: click.Parameter, start: st
             context.info_name, [*arguments[:-1]], context.parent, resilient_parsing=True
         )
     with suppress(ReconcilerError, OSError):
-        return _beginning(start, _keys(context))
+        return _starting_with(start, _keys(context))
     return []
 
 
@@ -47,7 +47,9 @@ def complete_codes(_context: click.Context, _parameter: click.Parameter, start: 
     from reconciler.core.exit_codes import ExitCode  # noqa: PLC0415
     from reconciler.manifest.parsing.diagnostics import Code  # noqa: PLC0415
 
-    return _beginning(start, [*(code.number for code in Code), *(code.word for code in ExitCode)])
+    return _starting_with(
+        start, [*(code.number for code in Code), *(code.word for code in ExitCode)]
+    )
 
 
 OPTION_COMPLETERS: Mapping[str, Completer] = {
@@ -59,7 +61,7 @@ OPTION_COMPLETERS: Mapping[str, Completer] = {
 """The completion of options by name; choices and files are completed by their types."""
 
 
-def _beginning(start: str, words: Iterable[str]) -> list[str]:
+def _starting_with(start: str, words: Iterable[str]) -> list[str]:
     return [word for word in words if word.startswith(start)]
 
 

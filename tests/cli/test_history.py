@@ -54,7 +54,7 @@ def test_a_run_that_writes_is_listed_and_shown(
     [
         (("--history", "typo"), "there is no history in typo: pass the --history of the recorded"),
         (("--history", ""), "--history is empty: pass a directory, or none"),
-        (("",), "RUN is empty: pass the id of a run, or none to list the runs"),
+        (("",), "RUN is empty: pass the id of a run, or no RUN to list all"),
     ],
 )
 def test_a_mistyped_history_is_no_empty_one(

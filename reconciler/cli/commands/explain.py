@@ -28,8 +28,8 @@ def run(invocation: Invocation) -> int:
         similar = difflib.get_close_matches(text, known, 1)
         hint = f" (did you mean {similar[0]}?)" if similar else ""
         raise UsageError(
-            f'no code "{shown(text)}"{hint}: use that of a diagnostic, such as MR060, or an exit '
-            "code, such as 5"
+            f'no code "{shown(text)}"{hint}: use the code of a diagnostic, such as MR060, or an '
+            "exit code, such as 5"
         )
     print_complete_result(render_explanation(code, _diagnostics(code)))
     return ExitCode.OK

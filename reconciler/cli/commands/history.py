@@ -102,7 +102,7 @@ def _find_run(files: HistoryFiles, invocation: Invocation) -> RunRecord:
         raise UsageError("history shows one run at a time: pass one RUN")
     (run_id,) = invocation.paths
     if not run_id:
-        raise UsageError("RUN is empty: pass the id of a run, or none to list the runs")
+        raise UsageError("RUN is empty: pass the id of a run, or no RUN to list all")
     found = find_runs(files, run_id)
     if len(found) > 1:
         examples = " and ".join(record.head.run for record in found[:2])
