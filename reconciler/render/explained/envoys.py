@@ -80,8 +80,8 @@ ENVOYS: Mapping[Code, Explanation] = {
         _node().replace("web.example.com", ".".join(["a" * 60] * 5)),
     ),
     Code.ENVOY_REFUSED: Explanation(
-        "Add the [acm] table of the certificate to reconciler.toml. For other parts, see the page "
-        "of Envoy's fields in the manual.",
+        "Add the [acm] table of the certificate to reconciler.toml. For other parts, see the table "
+        "of fields for Envoy in the manual.",
         _node("""      tls:
         mode: STRICT
         certificate:
@@ -90,7 +90,7 @@ ENVOYS: Mapping[Code, Explanation] = {
         envoy=True,
     ),
     Code.ENVOY_CHANGED: Explanation(
-        "Check that the configuration which Envoys get is good enough, or change the part.",
+        "Change the part, unless the difference in the message is acceptable.",
         _node(
             more="  logging: {accessLog: {file: {path: /dev/stdout, format: {json: "
             "[{key: a, value: first}, {key: a, value: second}]}}}}\n"

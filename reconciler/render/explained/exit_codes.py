@@ -11,8 +11,8 @@ EXIT_CODES: Mapping[ExitCode, Explanation] = {
         "plan of resources that match the manifests.",
     ),
     ExitCode.ERROR: without_manifest(
-        "Read the message. If the target could not be read, run doctor. A declined confirmation is "
-        "1 too, and so is a JSON or Markdown report that could not be printed whole.",
+        "Read the message. If the target could not be read, run doctor. The code is also 1 if the "
+        "confirmation was declined, or if a JSON or Markdown report could not be printed whole.",
         "apply without a connection to the target.",
     ),
     ExitCode.PENDING: without_manifest(
@@ -33,11 +33,11 @@ EXIT_CODES: Mapping[ExitCode, Explanation] = {
         "apply --plan plan.json after another tool has changed a resource of the plan.",
     ),
     ExitCode.LOCKED: without_manifest(
-        "Wait, or stop the process that the message says holds the lock.",
+        "Wait, or stop the process that holds the lock; the message has its name.",
         "apply --lock file:lock while another apply holds it.",
     ),
     ExitCode.USAGE: without_manifest(
-        "Correct the option or the setting in the message.",
+        "Correct the option or the setting that the message reports.",
         "plan --polcy sync",
     ),
     ExitCode.MANIFESTS: without_manifest(

@@ -51,11 +51,11 @@ spec: {}
         f"{_MESH_WITH_NAME}reconcile: {{ignore: [egressFilter]}}\nspec: {{}}",
     ),
     Code.TIMESTAMP: Explanation(
-        "Use the form 2026-12-01T00:00:00Z.",
+        "Use the format 2026-12-01T00:00:00Z.",
         f"{_MESH_WITH_NAME}reconcile: {{suspend: {{until: tomorrow, reason: load}}}}\nspec: {{}}",
     ),
     Code.UNKNOWN_FORMAT: Explanation(
-        "Move files that are no manifests out of the source, or exclude them with "
+        "Move files that are not manifests out of the source, or exclude them with "
         ".reconcilerignore. Pass a saved plan with apply --plan.",
         "Notes about the mesh of payments",
     ),
@@ -106,7 +106,7 @@ Resources:
         file="example.json",
     ),
     Code.DECLARED_TWICE: Explanation(
-        "Remove one of the two manifests; the message has the place of the other one.",
+        "Remove one of the two manifests; the message has the position of the other one.",
         f"{_MESH_WITH_NAME}spec: {{}}\n---{_MESH_WITH_NAME}spec: {{}}",
     ),
     Code.TOO_MANY: without_manifest(

@@ -16,7 +16,7 @@ FILES: Mapping[Code, Explanation] = {
         "manifests/mesh.yaml has mode 0600 and belongs to another user.",
     ),
     Code.NOT_REGULAR: without_manifest(
-        "Replace it by a file, or exclude it with .reconcilerignore.",
+        "Replace it with a file, or exclude it with .reconcilerignore.",
         "mkfifo manifests/mesh.yaml",
     ),
     Code.SYMLINK: without_manifest(
@@ -28,11 +28,11 @@ FILES: Mapping[Code, Explanation] = {
         "A backup of some gigabytes is in the directory of the manifests.",
     ),
     Code.CHANGING: without_manifest(
-        "Run it again when the program that writes the directory has ended.",
+        "Run the command again when the program that writes the directory has ended.",
         "git checkout replaces the manifests while they are read.",
     ),
     Code.FILE_NAME: without_manifest(
-        "Rename the file, with letters that are valid UTF-8.",
+        "Rename the file: use characters that are valid UTF-8.",
         "A file of an old archive has a name in Latin-1.",
     ),
     Code.NO_MANIFEST: without_manifest(
@@ -49,11 +49,11 @@ FILES: Mapping[Code, Explanation] = {
         "An editor saved the manifest as UTF-16 or Latin-1.",
     ),
     Code.CHARACTER: Explanation(
-        "Remove the character. If it is meant, write its escape in double quotes.",
+        "Remove the character. If it is needed, write its escape in double quotes.",
         f"{_MESH}metadata: {{name: payments}}  # approved \u202e",
     ),
     Code.YAML: Explanation(
-        "Correct the syntax at the position. Resolve merge conflicts before.",
+        "Correct the syntax at the position. If the file has a merge conflict, resolve it.",
         f"{_MESH}metadata: {{name: payments",
     ),
     Code.JSON: Explanation(
@@ -66,7 +66,7 @@ FILES: Mapping[Code, Explanation] = {
         "[" * 40 + "]" * 40,
     ),
     Code.DUPLICATE_KEY: Explanation(
-        "Remove one of the two: which of them counts would depend on the parser.",
+        "Remove one of the two: parsers differ in which of them they use.",
         f"{_MESH}metadata: {{name: payments, name: orders}}\nspec: {{}}",
     ),
     Code.ALIAS: Explanation(

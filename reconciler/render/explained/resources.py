@@ -71,7 +71,7 @@ spec: {}
 """,
     ),
     Code.TRANSLATED: Explanation(
-        "Check the value that the message has, or write the object in v1beta2.",
+        "Check the value in the message, or write the object in v1beta2.",
         """
 apiVersion: appmesh.k8s.aws/v1beta1
 kind: Mesh
@@ -104,7 +104,7 @@ spec:
         _documents(_MESH, _router(80), _route()),
     ),
     Code.ELSEWHERE: Explanation(
-        "Nothing, if the resource already exists on the target. Otherwise correct the name.",
+        "Nothing if the resource already exists on the target. Otherwise, correct the name.",
         _NODE,
     ),
     Code.MATCH_PORT: Explanation(
@@ -131,7 +131,7 @@ spec:
         ),
     ),
     Code.CONTROLLER_RULE: Explanation(
-        "Match a prefix or a path too, if the Kubernetes controller reads this spec.",
+        "If the Kubernetes controller reads this spec, match a prefix or a path too.",
         _documents(_MESH, _router(80), _NODE, _route(match="port: 80")),
     ),
     Code.UNPROVIDED: Explanation(
