@@ -74,7 +74,7 @@ def test_valid_keys_complete_beside_an_invalid_manifest(complete: Complete, writ
 
 
 @pytest.mark.parametrize("source", ["-", "git+https://127.0.0.1:9/x.git", "nowhere"])
-def test_what_is_no_directory_here_completes_nothing(
+def test_a_source_that_is_not_on_this_disk_completes_nothing(
     source: str, complete: Complete, write: Write
 ) -> None:
     write("reconciler.toml", f'[targets.t]\nsource = "{source}"\n')
@@ -82,7 +82,7 @@ def test_what_is_no_directory_here_completes_nothing(
     assert complete("describe", "--target", "unknown", "") == []
 
 
-def test_nothing_is_asked_of_a_target(complete: Complete, write: Write) -> None:
+def test_a_completion_contacts_no_target(complete: Complete, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("pay"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
@@ -92,7 +92,7 @@ def test_nothing_is_asked_of_a_target(complete: Complete, write: Write) -> None:
             server.accept()
 
 
-def test_a_large_source_is_given_up(
+def test_a_source_that_takes_too_long_completes_nothing(
     complete: Complete, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("pay"))

@@ -67,7 +67,7 @@ def test_one_side_may_be_absent(diff: Diff, write: Write, by_hand: Any) -> None:
     assert {line[0] for line in removed[3:]} == {"-"}
 
 
-def test_the_owner_of_another_is_shown(diff: Diff, cli: Cli, where: tuple[str, ...]) -> None:
+def test_another_owner_is_a_difference(diff: Diff, cli: Cli, where: tuple[str, ...]) -> None:
     result = cli("diff", "mesh/a", *where[:2], "--owner", "we")
     assert '-  "mesh-reconciler:owner": platform\n+  "mesh-reconciler:owner": we\n' in result.out
     assert diff("mesh/a").code == 0

@@ -45,7 +45,7 @@ def test_each_page_has_a_title_an_example_and_a_remedy(code: Code | ExitCode, cl
     assert re.search(r"^To do: [A-Z].*\.$", result.out, re.MULTILINE)
 
 
-def test_any_case_and_the_name_of_an_exit_code_select_it(cli: Cli) -> None:
+def test_a_code_is_selected_in_any_case_and_an_exit_code_by_its_name(cli: Cli) -> None:
     assert cli("explain", "mr060").out == cli("explain", "MR060").out
     assert cli("explain", "Withheld").out == cli("explain", "5").out
 

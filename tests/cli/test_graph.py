@@ -149,7 +149,7 @@ def test_invalid_manifests_are_not_drawn(cli: Cli, write: Write) -> None:
 
 
 @pytest.mark.process
-def test_help_and_plan_do_not_import_it() -> None:
+def test_help_and_plan_do_not_import_the_graph() -> None:
     script = (
         "import sys; import reconciler.cli.main, reconciler.cli.commands.plan\n"
         "print([name for name in sys.modules if name.startswith('reconciler.render.graph')])"

@@ -43,7 +43,7 @@ def test_help_has_groups_examples_and_exit_codes(command: str, cli: Cli) -> None
     assert [int(code) for code in codes] == sorted(COMMANDS[command].exit_codes)
 
 
-def test_a_code_has_the_meaning_that_it_has_in_its_command(cli: Cli) -> None:
+def test_help_shows_the_meaning_of_a_code_in_its_command(cli: Cli) -> None:
     apply, release, plan = (
         " ".join(cli(command, "--help").out.split()) for command in ("apply", "release", "plan")
     )

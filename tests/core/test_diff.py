@@ -157,7 +157,9 @@ def test_items_of_a_list_are_compared_by_their_names() -> None:
         ([target("a", 1), target("a", 2)], [target("a", 1), target("a", 3)], "t.1.weight"),
     ],
 )  # fmt: skip
-def test_names_of_items(before: list[Json], after: list[Json], path: str) -> None:
+def test_an_item_has_the_first_member_that_identifies_it_as_its_name(
+    before: list[Json], after: list[Json], path: str
+) -> None:
     assert [it[1] for it in paths(before, after)] == [path]
 
 

@@ -43,10 +43,10 @@ def test_requests_that_a_match_selects(field: str, match: dict[str, Any], text: 
         ({"name": "a", "match": {"range": {"start": 1, "end": 5}}}, "a: 1 to 4"),
     ],
 )
-def test_conditions_on_headers(item: dict[str, Any], text: str) -> None:
+def test_conditions_on_headers_are_in_parentheses(item: dict[str, Any], text: str) -> None:
     assert match_text("httpRoute", {"headers": [item, {"name": "z"}]}) == f"/* ({text}, z)"
 
 
-def test_conditions_on_queries() -> None:
+def test_conditions_on_query_parameters_begin_with_a_question_mark() -> None:
     query = [{"name": "debug"}, {"name": "v", "match": {"exact": "2"}}]
     assert match_text("httpRoute", {"queryParameters": query}) == "/* (?debug, ?v=2)"

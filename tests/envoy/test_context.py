@@ -77,7 +77,9 @@ TARGETS = {"weightedTargets": [{"virtualNode": "b", "weight": 7}]}
         "instances", "unknown instances", "deleted node",
     ],
 )  # fmt: skip
-def test_each_change_is_seen(specs: Specs, instances: Instances) -> None:
+def test_each_change_is_translated_as_without_kept_results(
+    specs: Specs, instances: Instances
+) -> None:
     first = snapshot(cloud_shop(), POLLED)
     context = MeshContext(mesh(first), {})
     before = translated(context, first)
@@ -129,7 +131,7 @@ def test_a_node_that_does_not_exist_has_no_proxy() -> None:
 
 @given(st.lists(random_snapshots(), min_size=2, max_size=3), st.data())
 @settings(max_examples=CHANGES, suppress_health_check=SLOW)
-def test_any_changes_lead_to_what_the_last_snapshot_says(
+def test_any_changes_lead_to_the_translation_of_the_last_snapshot(
     snapshots: list[Snapshot], data: st.DataObject
 ) -> None:
     current = snapshots[0]

@@ -47,7 +47,7 @@ def notification_of(name: str) -> Notification:
     )
 
 
-def test_the_event_of_the_manual_is_one() -> None:
+def test_the_manual_shows_the_event_that_is_sent() -> None:
     page = Path(__file__).parents[2] / "docs" / "notifications.md"
     (block,) = re.findall(r"^```json\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     documented = json.loads(block)

@@ -177,7 +177,7 @@ def test_a_deleted_node_is_shown_with_the_calls_that_it_loses() -> None:
     assert "- provider  virtual-node b  calls - a" in text
 
 
-def test_what_could_not_be_read_is_no_empty_resource() -> None:
+def test_a_resource_that_could_not_be_read_is_marked() -> None:
     unread = key("route", "m", "r", "x")
     graph = resource_graph(
         {key("virtual-router", "m", "r"): listening(80)}, [unread], absent_text="does not exist"
@@ -281,7 +281,7 @@ def test_a_cut_graph_has_the_changes_first() -> None:
     assert "1 more resource is not shown" in tree(one)
 
 
-def test_no_room_at_all_is_a_note_alone() -> None:
+def test_a_limit_below_any_node_leaves_the_note_of_hidden_resources() -> None:
     text = render_mermaid(resource_graph(shop(3)), 10)
     assert "19 more resources are not shown" in text
     assert not re.search(r"n0\W", text)

@@ -23,7 +23,7 @@ def test_a_thousand_creates_are_a_few_lines() -> None:
     ]
 
 
-def test_as_many_as_are_listed_have_no_rest() -> None:
+def test_outcomes_that_are_all_listed_have_no_line_for_the_rest() -> None:
     lines = outcome_lines(map(Applied, creates(SHOWN)), color=False).splitlines()
     assert len(lines) == SHOWN
     assert "more" not in lines[-1]

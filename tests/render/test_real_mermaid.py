@@ -119,7 +119,7 @@ def test_mermaid_draws_every_topology(draw: Draw) -> None:
 
 
 @pytest.mark.browser
-def test_no_name_is_anything_but_text(draw: Draw) -> None:
+def test_mermaid_draws_hostile_names_as_text(draw: Draw) -> None:
     texts = {
         name: render_mermaid(hostile_graph([name, f"{name} one", f"{name} two", "three"], name))
         for name in HOSTILE

@@ -95,7 +95,7 @@ def test_each_text_is_in_a_class_with_its_answers(first: Any, second: Any) -> No
         )
 
 
-def test_answers_that_are_not_known() -> None:
+def test_a_regex_has_an_answer_only_if_it_is_certain() -> None:
     exact, regex = condition_of({"exact": "ab1"}), condition_of({"regex": "ab[0-9]"})
     other = condition_of({"regex": "b."})
     rows = {
@@ -114,7 +114,7 @@ def test_answers_that_are_not_known() -> None:
     assert holds(condition_of({"prefix": "ab1"}), [*classes([regex])][-1]) is None
 
 
-def test_ranges_beside_prefixes_are_not_known() -> None:
+def test_a_range_next_to_a_prefix_has_no_certain_answer() -> None:
     conditions = [condition_of({"range": {"start": 1, "end": 5}}), condition_of({"prefix": "1"})]
     (unknown,) = classes(conditions)
     assert [holds(it, unknown) for it in conditions] == [None, None]
@@ -129,7 +129,9 @@ def test_ranges_beside_prefixes_are_not_known() -> None:
         ({"exact": "a"}, True, None),
     ],
 )
-def test_an_absent_header(match: Any, invert: bool, answer: bool | None) -> None:
+def test_an_absent_header_fulfills_only_an_inverted_presence(
+    match: Any, invert: bool, answer: bool | None
+) -> None:
     (absent, *_) = classes([condition_of(match)], optional=True)
     assert absent is ABSENT
     assert holds(condition_of(match, invert=invert), absent) is answer
@@ -149,7 +151,9 @@ def test_an_absent_header(match: Any, invert: bool, answer: bool | None) -> None
         (r"\d+", Operator.REGEX, ""),
     ],
 )
-def test_literals_of_regular_expressions(regex: str, operator: Operator, text: str) -> None:
+def test_a_regex_that_is_a_literal_or_begins_with_one_is_understood(
+    regex: str, operator: Operator, text: str
+) -> None:
     condition = condition_of({"regex": regex})
     assert condition.operator is operator
     assert (condition.literal if operator is Operator.REGEX else condition.text) == text

@@ -140,7 +140,7 @@ def test_many_callers_are_counted() -> None:
     )
 
 
-def test_nothing_is_said_about_what_is_not_known() -> None:
+def test_unread_specs_have_no_effects() -> None:
     edit = {"route/m/r/all": split(v2=1)}
     for unread in ("virtual-router/m/r", "virtual-service/m/cart"):
         before = {**BASE, unread: None}
@@ -175,7 +175,7 @@ def test_too_many_classes_of_requests_are_not_compared() -> None:
     assert effects_of(before, {**before, "route/m/r/one": split(v2=1)}) == []
 
 
-def test_an_uncertain_answer_is_no_call() -> None:
+def test_no_caller_loses_a_service_whose_answers_are_uncertain() -> None:
     regex = split({"path": {"regex": "/v[12]"}}, 1, v1=1)
     blocked = split({"path": {"regex": "/v[12x]"}}, 0, v1=0)
     before = {**BASE, "route/m/r/all": regex, "route/m/r/none": blocked}
@@ -228,7 +228,7 @@ def test_unread_resources_are_not_taken_for_absent() -> None:
     assert traffic_by_change(changes, live(BASE), elsewhere, ())
 
 
-def test_a_delete_and_a_change_of_tags() -> None:
+def test_a_delete_has_an_effect_and_a_change_of_tags_has_none() -> None:
     removed = planned(("gateway-route/m/edge/all", None)).changes
     assert traffic_by_change(removed, live(BASE), (), ()) == {
         "gateway-route/m/edge/all": ("edge no longer goes to cart",)
