@@ -117,7 +117,7 @@ def apply_targets(
 
 
 def make_plan(invocation: Invocation, context: RunContext) -> tuple[Plan, frozenset[str]]:
-    """Return the plan for the manifests, and the patterns of --only that match no resource."""
+    """Return the plan for the manifests, and the patterns that match no resource."""
     loaded = context.read()
     desired = require_valid(loaded, color=invocation["color"])
     plan = context.propose(desired, revision=loaded.revision)

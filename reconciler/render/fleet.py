@@ -1,4 +1,4 @@
-"""A run over many targets as text, JSON and Markdown: a summary, then a section for each."""
+"""A run over many targets as text and JSON: a summary, then a section for each."""
 
 import json
 from collections import Counter

@@ -125,10 +125,7 @@ def _comment(
     ]
     small = [f"fingerprint {plan.fingerprint}", *([phrases.call_counts(calls)] if calls else [])]
     foot = [f"<sub>{' · '.join(map(code_span, small))}</sub>"]
-    unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
-    withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
-    changes = [_change(group) for group in phrases.groups(plan.changes, plan.traffic)]
-    sections = [first, unlisted, withheld, changes]
+    sections = [first, *_verdicts(plan)]
     available = limits.MAX_COMMENT_BYTES - RESERVED_CHARACTERS - size_of(head) - size_of(foot)
     for index, blocks in enumerate(sections):
         # The rest of the share of a section is available to later sections.
@@ -153,9 +150,15 @@ def _graph(graph: Graph, available: int) -> list[str]:
 def plan_blocks(plan: Plan) -> list[Block]:
     """Return the blocks of the plan, which fit under the heading of its target."""
     warnings = [Block(warning, 0) for warning in _warnings(plan.changes)]
+    return [*warnings, *(block for blocks in _verdicts(plan) for block in blocks)]
+
+
+def _verdicts(plan: Plan) -> tuple[list[Block], ...]:
+    """Return the blocks of unread lists, of withheld resources, and of changes."""
     unlisted = [Block("**Could not be read:**", 0), *_unlisted(plan)] if plan.unlisted else []
     withheld = [Block("**Withheld:**", 0), *_withheld(plan)] if plan.withheld else []
-    return warnings + unlisted + withheld + [_change(it) for it in phrases.groups(plan.changes)]
+    changes = [_change(group) for group in phrases.groups(plan.changes, plan.traffic)]
+    return unlisted, withheld, changes
 
 
 def report_blocks(report: Report) -> list[Block]:

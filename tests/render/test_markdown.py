@@ -17,6 +17,7 @@ from reconciler.core.report import Applied, Failed, Report
 from reconciler.core.resources import Key, Spec, Unlisted, Unreadable
 from reconciler.render.markdown import (
     marker,
+    plan_blocks,
     render_message,
     render_plan,
     render_report,
@@ -48,6 +49,13 @@ def test_the_first_line_finds_the_comment_of_the_same_target_and_owner_alone() -
     assert render_plan(made).splitlines()[0] == first
     assert render_report(Report(made, ())).splitlines()[0] == first
     assert marker("a", "b/c") != marker("a/b", "c")
+
+
+def test_the_part_of_a_target_has_the_verdicts_and_effects_of_its_plan() -> None:
+    text = "\n\n".join(block.text for block in plan_blocks(rich_plan()))
+    assert "! traffic: shop: /new* now goes to one" in text
+    whole = render_plan(rich_plan())
+    assert all(block.text in whole for block in plan_blocks(rich_plan()))
 
 
 def test_what_opens_or_closes_traffic_comes_first_and_is_not_folded() -> None:

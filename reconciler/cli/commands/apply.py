@@ -33,8 +33,9 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import plan_exit_code
 from reconciler.engine import CommandTarget
-from reconciler.render import phrases, text
+from reconciler.render import phrases
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
+from reconciler.render.outcome_lines import outcome_lines
 from reconciler.wiring.plan_files import is_plan_file
 
 
@@ -88,8 +89,7 @@ def _show_report(invocation: Invocation, applied: AppliedTarget) -> tuple[ExitCo
     page = layout(invocation["color"])
     output = renderer.format_report(report, OutputContext(code, page, calls))
     if invocation.shows_plan:
-        lines = (text.render_outcome(outcome, color=page.color) for outcome in report.outcomes)
-        output = "".join(f"{line}\n" for line in lines) + output
+        output = outcome_lines(report.outcomes, color=page.color) + output
     return code, phrases.report_counts(report), output
 
 

@@ -30,6 +30,7 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports, markdown, phrases, text
 from reconciler.render.fleet import Section, as_text
 from reconciler.render.markdown_fleet import Part, render_fleet
+from reconciler.render.outcome_lines import outcome_lines
 from reconciler.render.terminal import Layout, plural
 from reconciler.wiring.manifests import SharedManifests
 
@@ -134,6 +135,6 @@ def _applied(
 
 def _show_report(applied: AppliedTarget) -> tuple[ExitCode, str, str]:
     report = applied.report
-    lines = (f"{text.render_outcome(it, color=False)}\n" for it in report.outcomes)
-    output = "".join(lines) + text.render_report(report, color=False)
+    lines = outcome_lines(report.outcomes, color=False)
+    output = lines + text.render_report(report, color=False)
     return applied.code, phrases.report_counts(report), output

@@ -14,9 +14,9 @@ from reconciler.cli.fleet import (
     run_each,
     unmatched_by_all,
 )
-from reconciler.cli.fleet_apply import account_of, objection_of
+from reconciler.cli.fleet_apply import account_of, make_plan, objection_of
 from reconciler.cli.output import print_error
-from reconciler.cli.run_context import ALONE, Shared, open_run, require_matches, require_valid
+from reconciler.cli.run_context import ALONE, Shared, open_run, require_matches
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.drift import only_drift
 from reconciler.core.planning.plan import Plan
@@ -63,10 +63,7 @@ def run_many(invocation: Invocation) -> int:
 
 def _make(invocation: Invocation, shared: Shared = ALONE) -> _Made:
     with open_run(invocation, shared=shared) as context:
-        loaded = context.read()
-        desired = require_valid(loaded, color=invocation["color"])
-        plan = context.propose(desired, revision=loaded.revision)
-        unmatched = context.unmatched_patterns(plan.keys, desired, plan.unlisted)
+        plan, unmatched = make_plan(invocation, context)
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
