@@ -43,6 +43,12 @@ class TrafficEffect(StrEnum):
     SAME = "no effect on traffic"
 
 
+def spec_in(side: Json) -> Spec | None:
+    """Return the spec in one side of a `Difference`, or None if it has none."""
+    spec = side.get("spec") if isinstance(side, dict) else None
+    return spec if isinstance(spec, dict) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Both sides of a change as users see them; None means that the resource does not exist.

@@ -16,19 +16,6 @@ from reconciler.core.traffic_shares import percent, target_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A resource, or the target of a reference to a resource that does not exist."""
-
-    key: Key
-    exists: bool = True
-
-    @property
-    def kind(self) -> str:
-        """The name of its kind, a row of `KINDS`."""
-        return self.key.kind
-
-
-@dataclass(frozen=True, slots=True)
 class Edge:
     """A step of requests from one resource to another.
 
@@ -59,9 +46,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Nodes in the order of their keys, and the edges between them in a fixed order."""
+    """The graph, in a fixed order.
 
-    nodes: tuple[Node, ...]
+    Attributes:
+        nodes: Resources, and targets of references to resources that do not exist; sorted.
+    """
+
+    nodes: tuple[Key, ...]
     edges: tuple[Edge, ...]
 
 
@@ -74,7 +65,7 @@ def topology(resources: Iterable[tuple[Key, Spec | None]]) -> Topology:
         for edge in _edges(key, spec)
     ]
     keys = specs.keys() | {key for edge in edges for key in (edge.source, edge.target)}
-    return Topology(tuple(Node(key, key in specs) for key in sorted(keys)), tuple(edges))
+    return Topology(tuple(sorted(keys)), tuple(edges))
 
 
 def _edges(key: Key, spec: Spec) -> Iterator[Edge]:

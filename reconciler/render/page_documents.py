@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from reconciler.core.changes import Change
+from reconciler.core.changes import spec_in
 from reconciler.core.resources import Json, Key, Spec
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.resource_sides import ResourceSides, changes_by_key
@@ -27,7 +27,9 @@ def status_graph(status: DaemonStatus) -> dict[str, Json]:
     """Return the resources of a daemon and their references, each with its state."""
     states = {item.key: item.state.value for item in status.resources}
     changes = {} if status.plan is None else changes_by_key(status.plan)
-    specs = {key: _live_spec(changes.get(key)) for key in states}
+    # A resource without a manifest is deleted or withheld, and has its live spec.
+    live = {key: spec_in(change.difference.before) for key, change in changes.items()}
+    specs = {key: live.get(key) for key in states}
     specs |= {key: manifest.spec for key, manifest in status.desired.items() if key in states}
     return _graph(specs, states, missing="not managed")
 
@@ -35,13 +37,6 @@ def status_graph(status: DaemonStatus) -> dict[str, Json]:
 def live_graph(specs: Mapping[Key, Spec]) -> dict[str, Json]:
     """Return the live resources of an endpoint and their references."""
     return _graph(specs, dict.fromkeys(specs, "live"), missing="missing")
-
-
-def _live_spec(change: Change | None) -> Spec | None:
-    """Return the live spec of a resource that ``change`` deletes or that is withheld."""
-    live = change.difference.before if change else None
-    spec = live.get("spec") if isinstance(live, dict) else None
-    return spec if isinstance(spec, dict) else None
 
 
 def _graph(
@@ -59,13 +54,13 @@ def _graph(
     ]
     nodes: list[Json] = [
         {
-            "id": str(node.key),
-            "kind": node.kind,
-            "mesh": _mesh_name(node.key),
-            "name": node.key.name,
-            "state": states.get(node.key, missing),
+            "id": str(key),
+            "kind": key.kind,
+            "mesh": _mesh_name(key),
+            "name": key.name,
+            "state": states.get(key, missing),
         }
-        for node in graph.nodes
+        for key in graph.nodes
     ]
     edges: list[Json] = [
         {"from": str(edge.source), "to": str(edge.target), "label": edge.label}

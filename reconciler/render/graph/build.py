@@ -11,11 +11,12 @@ from reconciler.core.changes import (
     ReasonCode,
     detached_routes,
     operation_name,
+    spec_in,
     unlinked,
 )
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.plan import Plan
-from reconciler.core.resources import Desired, Json, Key, Spec
+from reconciler.core.resources import Desired, Key, Spec
 from reconciler.core.topology import Edge, Topology, topology
 from reconciler.render.graph.model import Graph, Link, Node, State
 
@@ -49,7 +50,7 @@ def planned_graph(plan: Plan, desired: Iterable[Desired]) -> Graph:
         is_unread = withheld.reason_code is ReasonCode.UNREADABLE
         states[withheld.key] = State.UNREADABLE if is_unread else State.WITHHELD
         if withheld.change and not isinstance(withheld.change, Create):
-            stays = _spec(withheld.change.difference.before)
+            stays = spec_in(withheld.change.difference.before)
             before[withheld.key] = after[withheld.key] = stays
     for change in plan.changes:
         states[change.key] = State(operation_name(change))
@@ -71,14 +72,9 @@ def _add_sides(
     before.pop(change.key, None)
     after.pop(change.key, None)
     if not isinstance(change, Create):
-        before[change.key] = _spec(change.difference.before)
+        before[change.key] = spec_in(change.difference.before)
     if not isinstance(change, Delete):
-        after[change.key] = _spec(change.difference.after)
-
-
-def _spec(side: Json) -> Spec | None:
-    spec = side.get("spec") if isinstance(side, dict) else None
-    return spec if isinstance(spec, dict) else None
+        after[change.key] = spec_in(change.difference.after)
 
 
 def compare(before: Specs, after: Specs, states: Mapping[Key, State]) -> Graph:
@@ -92,7 +88,7 @@ def compare(before: Specs, after: Specs, states: Mapping[Key, State]) -> Graph:
     new = topology(after.items())
     old = new if before is after else topology(before.items())
     exists = {**before, **after}
-    keys = {key for side in (old, new) for key in (node.key for node in side.nodes)}
+    keys = {*old.nodes, *new.nodes}
     nodes = {}
     for key in sorted(keys | {key for key in exists if key.kind != "mesh"}):
         state = states.get(key, State.SAME if key in exists else State.ABSENT)
