@@ -368,7 +368,8 @@ def test_runs_are_a_timeline_with_their_diffs(show: Show, tmp_path: Path) -> Non
     (change,) = texts(tab, ".change")
     assert "update route/shop/cart-router/main" in change
     assert "the weights are too large" in change
-    assert "cart-v1 80 % \u2192 50 %, cart-v2 20 % \u2192 50 %" in change
+    assert "cart-v1 80 % -> 50 %, cart-v2 20 % -> 50 %" in change
+    assert "weightedTargets[cart-v1].weight" in change
     assert texts(tab, ".change .removed")[0] == "-80"
     assert texts(tab, ".change .added")[0] == "+50"
 

@@ -81,8 +81,12 @@ export function splitKey(key) {
   return { kind, mesh, parents: rest, name };
 }
 
-export function pointerText(pointer) {
-  return pointer.slice(1).split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".");
+const COMMIT_DIGITS = 12;
+export const shortCommit = (commit) => commit.slice(0, COMMIT_DIGITS);
+
+// The path of a field for people; items of lists have their names in it if they have some.
+export function fieldText({ path, pointer }) {
+  return path ?? pointer.slice(1).split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".");
 }
 
 const TIMEOUT_MS = 8000;

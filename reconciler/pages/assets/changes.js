@@ -1,9 +1,8 @@
 // The runs of the history as a timeline; an open run shows its diff.
-import { byId, element, fetchJson, formatDuration, plural, replaceIfChanged, timeElement } from "./base.js";
-import { fieldList, shareText } from "./diff.js";
+import { byId, element, fetchJson, formatDuration, plural, replaceIfChanged, shortCommit, timeElement } from "./base.js";
+import { fieldList, trafficLines } from "./diff.js";
 
 const SIGNS = { create: "+", update: "~", adopt: "~", delete: "\u2212" };
-const COMMIT_DIGITS = 12;
 const MAX_SHOWN_CHANGES = 200;
 
 export class Changes {
@@ -37,7 +36,7 @@ export class Changes {
         element("b", {}, counts || run.error || "nothing to do"),
         element("span", { class: "quiet" }, timeElement(run.started_at)),
         element("span", { class: "quiet wide" }, run.command, " by ", run.actor),
-        element("code", { class: "quiet wide" }, run.commit ? run.commit.slice(0, COMMIT_DIGITS) + (run.dirty ? "+" : "") : ""),
+        element("code", { class: "quiet wide" }, run.commit ? shortCommit(run.commit) + (run.dirty ? "+" : "") : ""),
         element("span", { class: "quiet wide" }, took)),
       body);
     details.addEventListener("toggle", () => details.open && this.#load(run.run, body));
@@ -78,7 +77,7 @@ export class Changes {
       element("div", {}, element("span", { class: `sign ${change.operation}`, "aria-hidden": "true" }, SIGNS[change.operation] ?? "~"), " ",
         element("b", {}, change.operation), " ", this.#key(change.key), " ", element("span", { class: "quiet" }, change.cause, outcome ? `, ${outcome.outcome}` : "")),
       failed && outcome.reason ? element("p", { class: "bad" }, outcome.reason) : null,
-      change.shares?.length ? element("p", {}, shareText(change.shares)) : null,
+      ...trafficLines(change).map((line) => element("p", {}, line)),
       change.traffic ? element("p", { class: "quiet" }, change.traffic) : null,
       change.fields.length ? fieldList(change.fields) : null);
   }

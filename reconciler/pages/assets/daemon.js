@@ -1,5 +1,5 @@
 // The page of the daemon: shows /status and refreshes it. It only reads; a cycle needs the token of the daemon.
-import { byId, element, escapeControls, fetchJson, formatDuration, now, plural, stateElement, timeElement, updateTimes, STATES } from "./base.js";
+import { byId, element, escapeControls, fetchJson, formatDuration, now, plural, shortCommit, stateElement, timeElement, updateTimes, STATES } from "./base.js";
 import { Changes } from "./changes.js";
 import { sideBySide } from "./diff.js";
 import { Drawer, factList, section } from "./drawer.js";
@@ -11,7 +11,6 @@ import { Tabs } from "./tabs.js";
 const POLL_INTERVAL_MS = 3000;
 const MAX_NOTICES = 5;
 const MAX_EVENTS = 20;
-const COMMIT_DIGITS = 12;
 
 let status = null;
 let lastResponse = null;
@@ -50,7 +49,7 @@ async function renderResource(key) {
   return [
     factList({
       state: [stateElement(resource.state), " ", timeElement(resource.since, { "data-since": "" })],
-      reason: resource.reason, cause: resource.cause, traffic: resource.traffic, origin: [origin],
+      reason: resource.reason, cause: resource.cause, traffic: [resource.traffic, ...resource.effects].filter(Boolean).join("; "), origin: [origin],
       owner: resource.owner ?? "no owner",
       "last outcome": resource.outcome && [resource.outcome, " ", timeElement(resource.outcome_at)],
       "next attempt": resource.next_attempt_at && [timeElement(resource.next_attempt_at), `, ${plural(resource.attempts, "attempt")} failed in a row`],
@@ -89,7 +88,7 @@ function showHeader() {
   const contents = {
     target: [element("span", { title: `${target.url}, account ${target.account ?? "unknown"}` }, target.name, element("span", { class: "quiet" }, ` ${target.account ?? "account unknown"} ${target.region}`))],
     owner: [`${status.owner}, policy ${status.policy}`],
-    commit: revision && [element("code", { title: `${revision.commit} by ${escapeControls(revision.author)}` }, revision.commit.slice(0, COMMIT_DIGITS)), `${revision.dirty ? " with local changes" : ""} `, element("span", { class: "quiet" }, revision.subject)],
+    commit: revision && [element("code", { title: `${revision.commit} by ${escapeControls(revision.author)}` }, shortCommit(revision.commit)), `${revision.dirty ? " with local changes" : ""} `, element("span", { class: "quiet" }, revision.subject)],
     cycle: [cycle.number ? `${cycle.number}${isRunning ? " running" : ""}` : "none yet", ...ended],
     next: [next !== null && next > now() ? timeElement(next) : `every ${formatDuration(status.interval_seconds)}`],
     lease: lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
@@ -154,21 +153,21 @@ async function poll() {
 }
 
 async function reconcile() {
-  const said = byId("reconcile-result");
+  const result = byId("reconcile-result");
   const token = byId("token").value.trim();
   if (!token) {
-    said.textContent = "Enter the token: it is in the token file of the daemon.";
+    result.textContent = "Enter the token: it is in the token file of the daemon.";
     return;
   }
   byId("reconcile").disabled = true;
-  said.textContent = "Waiting for the end of the cycle";
+  result.textContent = "Waiting for the end of the cycle";
   try {
     // A token with other characters could not be sent in a header.
     const headers = { authorization: `Bearer ${token.replace(/[^\x21-\x7e]/g, "")}`, "content-type": "application/json" };
     const { cycle, exit_code: code, exit_name: name } = await fetchJson("reconcile", { method: "POST", headers, body: "{}", timeout: 0 });
-    said.textContent = `Cycle ${cycle} ended with ${code} (${name}).`;
+    result.textContent = `Cycle ${cycle} ended with ${code} (${name}).`;
   } catch (error) {
-    said.textContent = `Not reconciled: ${error.message}`;
+    result.textContent = `Not reconciled: ${error.message}`;
   }
   byId("reconcile").disabled = false;
   refresh();

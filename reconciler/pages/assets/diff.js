@@ -1,5 +1,5 @@
 // Differences as people read them: two sides of YAML, and lists of changed fields.
-import { element, pointerText } from "./base.js";
+import { element, fieldText } from "./base.js";
 import { alignLines, yamlLines } from "./yaml.js";
 
 // Unchanged lines that are shown around a changed one.
@@ -52,14 +52,15 @@ export function fieldList(fields) {
   return element("dl", { class: "fields" }, fields.map((field) => {
     const before = shown(field, "before");
     const after = shown(field, "after");
-    return element("div", {}, element("dt", {}, pointerText(field.pointer)),
+    return element("div", {}, element("dt", {}, fieldText(field)),
       before === null ? null : element("dd", { class: "removed" }, element("span", { class: "mark" }, "-"), before),
       after === null ? null : element("dd", { class: "added" }, element("span", { class: "mark" }, "+"), after));
   }));
 }
 
-// Returns the shares of traffic that a change moves.
-export function shareText(shares) {
+// Returns the effects of a change on traffic; without one, the shares of traffic that it moves.
+export function trafficLines({ effects, shares }) {
+  if (effects?.length) return effects;
   const percent = (share) => `${Number((share * 100).toFixed(2))} %`;
-  return shares.map(({ target, before, after }) => `${target} ${percent(before)} \u2192 ${percent(after)}`).join(", ");
+  return shares?.length ? [shares.map(({ target, before, after }) => `${target} ${percent(before)} \u2192 ${percent(after)}`).join(", ")] : [];
 }

@@ -6,10 +6,10 @@ const PLAIN = /^(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][\w/-]*(?:\.[\w/-
 const MAX_COMPARED_LINES = 1500;
 
 const scalar = (value) => (typeof value === "string" && PLAIN.test(value) ? value : JSON.stringify(value));
-const isEmpty = (value) => typeof value !== "object" || value === null || Object.keys(value).length === 0;
+const fitsOnLine = (value) => typeof value !== "object" || value === null || Object.keys(value).length === 0;
 
 export function yamlLines(value, indent = "") {
-  if (isEmpty(value)) return [indent + scalar(value)];
+  if (fitsOnLine(value)) return [indent + scalar(value)];
   if (Array.isArray(value)) {
     return value.flatMap((item) => {
       const [first, ...rest] = yamlLines(item, `${indent}  `);
@@ -18,7 +18,7 @@ export function yamlLines(value, indent = "") {
   }
   return Object.keys(value).sort().flatMap((name) => {
     const member = value[name];
-    if (isEmpty(member)) return [`${indent}${scalar(name)}: ${scalar(member)}`];
+    if (fitsOnLine(member)) return [`${indent}${scalar(name)}: ${scalar(member)}`];
     return [`${indent}${scalar(name)}:`, ...yamlLines(member, `${indent}  `)];
   });
 }
