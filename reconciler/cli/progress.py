@@ -19,6 +19,7 @@ from reconciler.render.terminal import plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.progress import Progress as RichProgress
 
 
 @contextmanager
@@ -63,6 +64,13 @@ def read_progress(target: engine.CommandTarget, *, color: str) -> Iterator[None]
     if not _shows_progress():
         yield
         return
+    display = _read_display(target, color)
+    display.add_task(f"reading {target.id.url}", total=None, count="", rate="")
+    with display:
+        yield
+
+
+def _read_display(target: engine.CommandTarget, color: str) -> "RichProgress":
     from rich import progress  # noqa: PLC0415  # as in _console
 
     calls_before, started = sum(target.calls.values()), time.monotonic()
@@ -80,7 +88,7 @@ def read_progress(target: engine.CommandTarget, *, color: str) -> Iterator[None]
                 self.update(task, completed=done, total=total, count=count, rate=rate)
             return super().get_renderables()
 
-    display = Display(
+    return Display(
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.TextColumn("{task.fields[count]}"),
@@ -91,9 +99,6 @@ def read_progress(target: engine.CommandTarget, *, color: str) -> Iterator[None]
         # As in progress_bar.
         redirect_stdout=sys.stdout.isatty(),
     )
-    display.add_task(f"reading {target.id.url}", total=None, count="", rate="")
-    with display:
-        yield
 
 
 @dataclass(frozen=True, slots=True)
