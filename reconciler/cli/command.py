@@ -256,7 +256,7 @@ class Seconds(click.FloatRange):
 
 
 class Repeatable(click.types.StringParamType):
-    """A text, of which a variable sets one, also if it contains spaces."""
+    """A text that can be given several times; a variable sets one, even if it has spaces."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Return the whole value."""

@@ -48,11 +48,11 @@ def expand(name: str, table: Table, place: Place) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{place('names')} must be text, such as {_default_names(name, table)}")
     targets: dict[str, dict[str, Any]] = {}
     for values in _combinations(table, accounts, regions):
-        target = _fill(template, values, "names", place)
+        target = _substitute(template, values, "names", place)
         if target in targets:
             raise UsageError(
                 f"{place('names')}: two targets have the name {shown(target)}: each name must"
-                f" contain {' and '.join(_dimensions(table))}"
+                f" contain {' and '.join(_placeholders(table))}"
             )
         targets[target] = _target(table, values, place)
     return targets
@@ -99,13 +99,13 @@ def _require_unique(field: str, values: list[str], place: Place) -> None:
         raise UsageError(f"{place(field)} contains {shown(repeated[0])} twice")
 
 
-def _dimensions(table: Table) -> list[str]:
+def _placeholders(table: Table) -> list[str]:
     names = {"accounts": "{account_name}", "regions": "{region}"}
     return [names[field] for field in names if field in table]
 
 
 def _default_names(name: str, table: Table) -> str:
-    return "-".join((name, *_dimensions(table)))
+    return "-".join((name, *_placeholders(table)))
 
 
 def _combinations(
@@ -123,20 +123,20 @@ def _combinations(
 
 def _target(table: Table, values: Mapping[str, str], place: Place) -> dict[str, Any]:
     target = {
-        field: _filled(value, values, field, place)
+        field: _substitute_all(value, values, field, place)
         for field, value in table.items()
         if field not in MATRIX_FIELDS
     }
     return target | {name: values[name] for name in ("account", "region") if name in values}
 
 
-def _filled(value: Any, values: Mapping[str, str], field: str, place: Place) -> Any:
+def _substitute_all(value: Any, values: Mapping[str, str], field: str, place: Place) -> Any:
     if isinstance(value, list):
-        return [_filled(item, values, field, place) for item in value]
-    return _fill(value, values, field, place) if isinstance(value, str) else value
+        return [_substitute_all(item, values, field, place) for item in value]
+    return _substitute(value, values, field, place) if isinstance(value, str) else value
 
 
-def _fill(template: str, values: Mapping[str, str], field: str, place: Place) -> str:
+def _substitute(template: str, values: Mapping[str, str], field: str, place: Place) -> str:
     """Return ``template`` with its placeholders replaced.
 
     Raises:

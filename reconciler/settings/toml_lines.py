@@ -1,4 +1,4 @@
-"""Finds the line of a key in a TOML file, for messages; tomllib does not tell it."""
+"""Finds the line of a key in a TOML file, for messages, because tomllib has no positions."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
