@@ -37,31 +37,31 @@ class FieldChange:
 
     Attributes:
         pointer: Its RFC 6901 pointer, into the new value if the field is in both.
-        named: The pointer with ``[name]`` in place of the index of each item of a list that a name
-            identifies; empty if there is no such item.
+        named_pointer: The pointer with ``[name]`` instead of the index of each item of a list that
+            a name identifies; empty if there is no such item.
     """
 
     pointer: str
     before: Json | Missing
     after: Json | Missing
-    named: str = ""
+    named_pointer: str = ""
 
     @property
-    def place(self) -> str:
-        """The pointer by names, which is the same for all positions of an item in its list."""
-        return self.named or self.pointer
+    def stable_pointer(self) -> str:
+        """The pointer by names, which does not depend on the positions of items in their lists."""
+        return self.named_pointer or self.pointer
 
     @property
     def path(self) -> str:
         """The path for people, as in ``spec.weightedTargets[cart-v1].weight``."""
-        return dotted_path(self.place)
+        return dotted_path(self.stable_pointer)
 
     @property
     def document(self) -> dict[str, Json]:
         """The change as a JSON object, in which an absent side has no member."""
         sides = {"before": self.before, "after": self.after}
         present = {name: side for name, side in sides.items() if not isinstance(side, Missing)}
-        path: dict[str, Json] = {"path": self.path} if self.named else {}
+        path: dict[str, Json] = {"path": self.path} if self.named_pointer else {}
         return {"pointer": self.pointer, **path, **present}
 
 
@@ -156,31 +156,31 @@ def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, A
 
 
 def _walk(
-    pointer: str, place: str, before: Json | Missing, after: Json | Missing
+    pointer: str, named: str, before: Json | Missing, after: Json | Missing
 ) -> Iterator[FieldChange]:
-    """Yield the fields that differ below ``pointer``; ``place`` is the same with names of items."""
+    """Yield the fields that differ below ``pointer``; ``named`` is the same with names of items."""
     match before, after:
         case dict(), dict():
             for name in sorted(before.keys() | after.keys()):
                 old, new = before.get(name, MISSING), after.get(name, MISSING)
                 inner = join_pointer(pointer, name)
-                inner_place = inner if place == pointer else join_pointer(place, name)
-                yield from _walk(inner, inner_place, old, new)
+                inner_named = inner if named == pointer else join_pointer(named, name)
+                yield from _walk(inner, inner_named, old, new)
         case list(), list():
             for index, step, old, new in _pairs(before, after):
-                yield from _walk(join_pointer(pointer, index), join_pointer(place, step), old, new)
+                yield from _walk(join_pointer(pointer, index), join_pointer(named, step), old, new)
         case dict(), Missing() if before:
-            yield from _walk(pointer, place, before, {})
+            yield from _walk(pointer, named, before, {})
         case Missing(), dict() if after:
-            yield from _walk(pointer, place, {}, after)
+            yield from _walk(pointer, named, {}, after)
         case list(), Missing() if before:
-            yield from _walk(pointer, place, before, [])
+            yield from _walk(pointer, named, before, [])
         case Missing(), list() if after:
-            yield from _walk(pointer, place, [], after)
+            yield from _walk(pointer, named, [], after)
         case _:
             # True == 1 in Python, but not in JSON.
             if type(before) is not type(after) or before != after:
-                yield FieldChange(pointer, before, after, "" if place == pointer else place)
+                yield FieldChange(pointer, before, after, "" if named == pointer else named)
 
 
 _Pair: TypeAlias = tuple[int, int | str, Json | Missing, Json | Missing]

@@ -76,7 +76,7 @@ def _lines(finding: Finding) -> list[str]:
 
 
 def _field(change: FieldChange) -> str:
-    return f"{change.place}: {_side(change.before)} -> {_side(change.after)}"
+    return f"{change.stable_pointer}: {_side(change.before)} -> {_side(change.after)}"
 
 
 def _side(side: Json | Missing) -> str:

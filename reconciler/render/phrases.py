@@ -292,7 +292,7 @@ def call_counts(calls: Mapping[str, int]) -> str:
 
 def field_of(field: FieldChange) -> Field:
     """Return `field` as text."""
-    return Field(field.place, value(field.before), value(field.after))
+    return Field(field.stable_pointer, value(field.before), value(field.after))
 
 
 def value(side: Json | Missing) -> str | None:

@@ -139,7 +139,7 @@ def test_items_of_a_list_are_compared_by_their_names() -> None:
     assert paths(after, before)[0] == ("/t/0/weight", "t[v1].weight", 80, 100)
     change = field_changes({"t": before}, {"t": after})[2]
     assert change.document["path"] == "t[v1].weight"
-    assert change.place == "/t/[v1]/weight"
+    assert change.stable_pointer == "/t/[v1]/weight"
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,14 @@ def _split_fields(
     reverted: list[FieldChange] = []
     conflicts: list[MergeConflict] = []
     for field in change.difference.fields:
-        overlapping = [item for item in changed if _overlaps(item.place, field.place)]
+        overlapping = [
+            item for item in changed if _overlaps(item.stable_pointer, field.stable_pointer)
+        ]
         if not overlapping:
             reverted.append(field)
         elif overlapping != [field]:
             conflict = MergeConflict(
-                change.key, field.place, overlapping[0].before, field.before, field.after
+                change.key, field.stable_pointer, overlapping[0].before, field.before, field.after
             )
             conflicts.append(conflict)
     return tuple(reverted), conflicts
