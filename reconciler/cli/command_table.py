@@ -139,8 +139,8 @@ output is a unified diff. Differences do not change the exit code.""",
         f"""Draws the manifests and contacts no target. With --live, it draws the live resources of
 the target. With --planned, it makes a plan and marks its changes in the desired state.
 
-{_PATH} The options of guards apply to the plan of --planned. --only and --except limit this plan;
-without --planned, they select the resources to draw, with their neighbors.""",
+{_PATH} The options of guards apply to the plan of --planned. This plan is limited by --only and
+--except; without --planned, they select the resources to draw, with their neighbors.""",
     ),
     "history": CommandHelp(
         "Inspect",

@@ -186,7 +186,16 @@ OPTIONS = (
         OptionGroup.TARGET,
         "local, aws, or the name of a target in reconciler.toml; also a glob. Repeatable.",
         "NAME",
-        commands=("validate", *TARGET_COMMANDS),
+        commands=tuple(it for it in ("validate", *TARGET_COMMANDS) if it in FLEET_COMMANDS),
+        is_repeatable=True,
+    ),
+    # The settings may select several targets for these too, and a message reports it.
+    Option(
+        "target",
+        OptionGroup.TARGET,
+        "local, aws, or the name of a target in reconciler.toml.",
+        "NAME",
+        commands=tuple(it for it in TARGET_COMMANDS if it not in FLEET_COMMANDS),
         is_repeatable=True,
     ),
     Option(
