@@ -102,6 +102,18 @@ export async function fetchJson(path, options = {}) {
   return document_;
 }
 
+const POLL_INTERVAL_MS = 3000;
+
+// Calls refresh now, every few seconds while the page is shown, and when it is shown again.
+export function startPolling(refresh) {
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  const poll = async () => {
+    if (!document.hidden) await refresh();
+    setTimeout(poll, POLL_INTERVAL_MS);
+  };
+  poll();
+}
+
 // Replaces the children only if the content changed: a button replaced during a click misses the click.
 export function replaceIfChanged(parent, content, makeChildren) {
   const text = JSON.stringify(content);

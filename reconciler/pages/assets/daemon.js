@@ -1,5 +1,5 @@
 // The page of the daemon: shows /status and refreshes it. It only reads; a cycle needs the token of the daemon.
-import { byId, element, escapeControls, fetchJson, formatDuration, now, plural, shortCommit, stateElement, timeElement, updateTimes, STATES } from "./base.js";
+import { byId, element, escapeControls, fetchJson, formatDuration, now, plural, shortCommit, startPolling, stateElement, timeElement, updateTimes, STATES } from "./base.js";
 import { Changes } from "./changes.js";
 import { sideBySide } from "./diff.js";
 import { Drawer, factList, section } from "./drawer.js";
@@ -8,14 +8,13 @@ import { Log, timeOf } from "./log.js";
 import { ResourceTable, kindColumn, nameCell } from "./resources.js";
 import { Tabs } from "./tabs.js";
 
-const POLL_INTERVAL_MS = 3000;
 const MAX_NOTICES = 5;
 const MAX_EVENTS = 20;
 
 let status = null;
 let lastResponse = null;
 
-const tabs = new Tabs(["mesh", "resources", "changes", "log"], { onTab: () => refreshTab(), onKey: (key) => drawer.open(key) });
+const tabs = new Tabs(["mesh", "resources", "changes", "log"], { filters: { mesh: "graph-filter", resources: "filter", log: "log-filter" }, onTab: () => refreshTab(), onKey: (key) => drawer.open(key) });
 const openKey = (key) => tabs.openKey(key);
 const graph = new MeshGraph({ onOpen: openKey });
 const changes = new Changes({ onOpen: openKey });
@@ -147,11 +146,6 @@ async function refresh() {
   updateTimes();
 }
 
-async function poll() {
-  if (!document.hidden) await refresh();
-  setTimeout(poll, POLL_INTERVAL_MS);
-}
-
 async function reconcile() {
   const result = byId("reconcile-result");
   const token = byId("token").value.trim();
@@ -181,13 +175,5 @@ byId("reconcile-open").addEventListener("click", () => {
 });
 byId("reconcile").addEventListener("click", reconcile);
 byId("token").addEventListener("keydown", (event) => event.key === "Enter" && reconcile());
-addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.matches("input, select")) return;
-  const filter = { mesh: "graph-filter", resources: "filter", log: "log-filter" }[tabs.current];
-  if (!filter) return;
-  event.preventDefault();
-  byId(filter).focus();
-});
-document.addEventListener("visibilitychange", () => document.hidden || refresh());
 tabs.start();
-poll();
+startPolling(refresh);

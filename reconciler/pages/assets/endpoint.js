@@ -1,19 +1,18 @@
 // The page of the endpoint: its live resources, calls, faults and Envoys. It only reads.
-import { byId, element, fetchJson, formatDuration, plural, replaceIfChanged, timeElement, updateTimes } from "./base.js";
+import { byId, element, fetchJson, formatDuration, plural, replaceIfChanged, startPolling, timeElement, updateTimes } from "./base.js";
 import { Drawer, factList, section } from "./drawer.js";
 import { MeshGraph } from "./graph.js";
 import { ResourceTable, kindColumn, nameCell } from "./resources.js";
 import { Tabs } from "./tabs.js";
 import { yamlLines } from "./yaml.js";
 
-const POLL_INTERVAL_MS = 3000;
 const OWNER_TAG = "mesh-reconciler:owner";
 
 let scopes = [];
 let revisions = "";
 let chosen = null;
 
-const tabs = new Tabs(["mesh", "resources", "calls", "faults", "envoys"], { onTab: () => refreshTab().catch(showError), onKey: (key) => drawer.open(key) });
+const tabs = new Tabs(["mesh", "resources", "calls", "faults", "envoys"], { filters: { mesh: "graph-filter", resources: "filter" }, onTab: () => refreshTab().catch(showError), onKey: (key) => drawer.open(key) });
 const openKey = (key) => tabs.openKey(key);
 const graph = new MeshGraph({ onOpen: openKey });
 const drawer = new Drawer({ render: renderResource, onClose: () => tabs.closeKey() });
@@ -134,29 +133,16 @@ async function refresh() {
   updateTimes();
 }
 
-async function poll() {
-  if (!document.hidden) await refresh();
-  setTimeout(poll, POLL_INTERVAL_MS);
-}
-
 byId("scopes").addEventListener("change", () => {
   chosen = byId("scopes").value;
   showFacts();
   showScope();
 });
-addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.matches("input, select")) return;
-  const filter = { mesh: "graph-filter", resources: "filter" }[tabs.current];
-  if (!filter) return;
-  event.preventDefault();
-  byId(filter).focus();
-});
-document.addEventListener("visibilitychange", () => document.hidden || refresh());
 
 // Only an endpoint with --xds has the list of proxies.
 fetch("proxies", { cache: "no-store" }).then((response) => {
   byId("tab-envoys").hidden = !response.ok;
 }).catch(() => {}).finally(() => {
   tabs.start();
-  poll();
+  startPolling(refresh);
 });

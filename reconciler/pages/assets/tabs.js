@@ -2,7 +2,8 @@
 import { byId } from "./base.js";
 
 export class Tabs {
-  constructor(names, { onTab, onKey }) {
+  // filters: the id of the input to which "/" moves the focus, by tab.
+  constructor(names, { filters, onTab, onKey }) {
     this.names = names;
     this.onTab = onTab;
     this.onKey = onKey;
@@ -12,6 +13,12 @@ export class Tabs {
       tab.addEventListener("keydown", (event) => this.#move(event, name));
     }
     addEventListener("hashchange", () => this.#read());
+    addEventListener("keydown", (event) => {
+      const filter = filters[this.current];
+      if (event.key !== "/" || !filter || event.target.matches("input, select")) return;
+      event.preventDefault();
+      byId(filter).focus();
+    });
   }
 
   start() {
