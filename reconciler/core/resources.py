@@ -75,9 +75,12 @@ class Key:
 
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` is the text of this key, or a glob that matches it."""
-        return pattern == str(self) or (
-            len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(str(self), pattern)
-        )
+        return pattern == str(self) or matches_glob(str(self), pattern)
+
+
+def matches_glob(text: str, pattern: str) -> bool:
+    """Whether the glob ``pattern`` matches ``text``; one that is too long matches nothing."""
+    return len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(text, pattern)
 
 
 @dataclass(frozen=True, slots=True, order=True)

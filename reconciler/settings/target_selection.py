@@ -1,9 +1,9 @@
 """Selects the targets of a run by names and globs."""
 
 import re
-from fnmatch import fnmatchcase
 
 from reconciler.core.errors import UsageError
+from reconciler.core.resources import matches_glob
 from reconciler.settings.config_file import BUILT_IN, CONFIG_FILE, ConfigFile
 from reconciler.settings.target_config import (
     OptionValues,
@@ -49,7 +49,7 @@ def _matches(pattern: str, file: ConfigFile) -> tuple[str, ...]:
         require_known(pattern, file)
         return (pattern,)
     found = tuple(
-        name for name in file.targets if name not in BUILT_IN and fnmatchcase(name, pattern)
+        name for name in file.targets if name not in BUILT_IN and matches_glob(name, pattern)
     )
     if not found:
         raise unknown_target(pattern, file)

@@ -13,6 +13,7 @@ from typing import Any
 # No manifest can contain it, so a text with it is like no other one.
 _OTHER = "\0"
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_ESCAPED = re.compile(r"\\(.)")
 _LITERAL = re.compile(r"(?:[^\\.^$|?*+()\[\]{}]|\\[^0-9A-Za-z])*")
 
 
@@ -85,7 +86,7 @@ def _regex(regex: str, invert: bool) -> Condition:  # noqa: FBT001
     found = _LITERAL.match(text)
     literal = found[0] if found else ""
     rest = text[len(literal) :]
-    plain = re.sub(r"\\(.)", r"\1", literal)
+    plain = _ESCAPED.sub(r"\1", literal)
     if rest in ("", "$"):
         return Condition(Operator.EXACT, plain, invert=invert)
     if rest in (".*", ".*$"):
