@@ -1,6 +1,5 @@
 """The arguments of each command besides its options: keys, paths and others."""
 
-import re
 from pathlib import Path
 
 import click
@@ -8,9 +7,8 @@ import click
 from reconciler.cli.completion import complete_codes, complete_keys
 from reconciler.core.errors import UsageError
 from reconciler.core.kinds import KINDS
+from reconciler.core.resources import is_glob
 from reconciler.settings.options import KEY_COMMANDS, PATH_COMMANDS
-
-_GLOB = re.compile("[*?[]")
 
 
 def arguments_of(command: str) -> list[click.Parameter]:
@@ -57,7 +55,7 @@ def _require_keys(
     patterns = (given,) if isinstance(given, str) else given
     for pattern in patterns:
         kind, slash, _ = pattern.partition("/")
-        if _GLOB.search(kind) or (slash and kind in KINDS):
+        if is_glob(kind) or (slash and kind in KINDS):
             continue
         if Path(pattern).exists():
             raise UsageError(

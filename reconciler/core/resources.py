@@ -78,6 +78,11 @@ class Key:
         return pattern == str(self) or matches_glob(str(self), pattern)
 
 
+def is_glob(text: str) -> bool:
+    """Whether ``text`` has a character with a meaning in globs."""
+    return _WILDCARD.search(text) is not None
+
+
 def matches_glob(text: str, pattern: str) -> bool:
     """Whether the glob ``pattern`` matches ``text``; one that is too long matches nothing."""
     return len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(text, pattern)

@@ -1,9 +1,7 @@
 """Selects the targets of a run by names and globs."""
 
-import re
-
 from reconciler.core.errors import UsageError
-from reconciler.core.resources import matches_glob
+from reconciler.core.resources import is_glob, matches_glob
 from reconciler.settings.config_file import BUILT_IN, CONFIG_FILE, ConfigFile
 from reconciler.settings.target_config import (
     OptionValues,
@@ -11,8 +9,6 @@ from reconciler.settings.target_config import (
     unknown_target,
     url_or_name,
 )
-
-_GLOB = re.compile("[*?[]")
 
 
 def select_targets(values: OptionValues, file: ConfigFile) -> tuple[str, ...]:
@@ -41,7 +37,7 @@ def select_targets(values: OptionValues, file: ConfigFile) -> tuple[str, ...]:
 
 
 def _is_glob(pattern: str, file: ConfigFile) -> bool:
-    return pattern not in file.targets and _GLOB.search(pattern) is not None
+    return pattern not in file.targets and is_glob(pattern)
 
 
 def _matches(pattern: str, file: ConfigFile) -> tuple[str, ...]:
