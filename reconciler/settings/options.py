@@ -296,15 +296,15 @@ OPTIONS = (
     Option(
         "wide-share",
         OptionGroup.GUARDS,
-        "With several targets: maximum share of them with updates or deletes, such as 50%. If "
-        "more have them, no target is changed without --wide. Default: no limit.",
+        "With several targets: maximum share of them with changes other than creates, such as 50%. "
+        "If more have them, no target is changed without --wide. Default: no limit.",
         "SHARE",
         commands=FLEET_GUARD_COMMANDS,
     ),
     Option(
         "wide",
         OptionGroup.GUARDS,
-        "Allow more targets with updates or deletes than --wide-share.",
+        "Allow changes other than creates on more targets than --wide-share.",
         type=OptionType.FLAG,
         commands=FLEET_GUARD_COMMANDS,
         configurable=False,

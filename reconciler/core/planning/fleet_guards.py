@@ -19,7 +19,7 @@ class FleetLimits:
 
     Attributes:
         max_deletes: Maximum number of deletes.
-        wide_share: Maximum share of the targets with updates or deletes; None is no limit.
+        wide_share: Maximum share of the targets with changes other than creates; None is no limit.
     """
 
     max_deletes: int
@@ -41,7 +41,7 @@ def fleet_objection(plans: Sequence[Plan], limits: FleetLimits) -> str:
     share = limits.wide_share
     if share is not None and changed > 1 and Fraction(changed, len(plans)) > share:
         causes.append(
-            f"{changed} of {len(plans)} targets have updates or deletes, which is more than"
+            f"{changed} of {len(plans)} targets have changes other than creates, which is more than"
             f" --wide-share {int(share * 100)}%"
         )
         options.append("--wide")

@@ -48,8 +48,8 @@ CASES = {
         [updated(), updated(), created()],
         FleetLimits(0, HALF),
         (
-            "2 of 3 targets have updates or deletes, which is more than --wide-share 50%, so"
-            " nothing is applied: pass --wide"
+            "2 of 3 targets have changes other than creates, which is more than --wide-share 50%,"
+            " so nothing is applied: pass --wide"
         ),
     ),
     "one target is never wide": ([updated()], FleetLimits(0, Fraction(0)), ""),
@@ -57,8 +57,8 @@ CASES = {
         [deleted(), updated()],
         FleetLimits(0, HALF),
         (
-            "1 delete on 1 target exceeds --max-total-deletes 0 and 2 of 2 targets have updates or"
-            " deletes, which is more than --wide-share 50%, so nothing is applied: pass"
+            "1 delete on 1 target exceeds --max-total-deletes 0 and 2 of 2 targets have changes"
+            " other than creates, which is more than --wide-share 50%, so nothing is applied: pass"
             " --max-total-deletes 1 --wide"
         ),
     ),
