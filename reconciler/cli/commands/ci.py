@@ -272,11 +272,7 @@ def objection_to(forge: Forge, review: ReviewState, fingerprint: str) -> str | N
 def _review(
     context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None
 ) -> JobResult:
-    three_way, unknown = _compare_with_base(base, context, plan, head)
-    calls = context.invocation.printed_calls(context.target.calls)
-    body = markdown.render_plan(
-        plan, calls, note=unknown, three_way=three_way, graph=_graph(plan, head)
-    )
+    body = _compared_body(context, plan, head, base)
     return _planned(plan_exit_code(plan, detailed=False), body, plan, plan.fingerprint)
 
 
@@ -287,13 +283,19 @@ def _reject(
     print_error(
         f"{message}: open a request that shows the plan, or pass --expect {plan.fingerprint}"
     )
+    return _planned(ExitCode.STALE, _compared_body(context, plan, head, base, message), plan)
+
+
+def _compared_body(
+    context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None, message: str = ""
+) -> str:
+    """Return the plan as a comment, compared with ``base``; ``message`` is shown before it."""
     three_way, unknown = _compare_with_base(base, context, plan, head)
     note = "; ".join(filter(None, (message, unknown)))
     calls = context.invocation.printed_calls(context.target.calls)
-    body = markdown.render_plan(
+    return markdown.render_plan(
         plan, calls, note=note, three_way=three_way, graph=_graph(plan, head)
     )
-    return _planned(ExitCode.STALE, body, plan)
 
 
 def _graph(plan: Plan, head: Sequence[Desired]) -> Graph:
