@@ -184,9 +184,11 @@ def classes(
     }
     pairs = {f"{first}{_OTHER}{last}" for first in prefixes | {base} for last in suffixes | {""}}
     for text in sorted(exact | numbers | pairs):
-        yield TextClass(text)
+        if text.startswith(base):
+            yield TextClass(text)
     for regex in regexes.values():
-        yield TextClass("", Condition(Operator.REGEX, regex.text, regex.literal))
+        if _overlap(regex.literal, base):
+            yield TextClass("", Condition(Operator.REGEX, regex.text, regex.literal))
 
 
 def implies(narrow: Condition, wide: Condition) -> bool:
