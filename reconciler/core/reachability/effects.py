@@ -137,10 +137,7 @@ def _egress_effects(before: Reachability, after: Reachability, mesh: Key) -> Ite
         return
     if not (before.knows(mesh) and after.knows(mesh)):
         return
-    was, becomes = (
-        side.spec(mesh).get("egressFilter", {}).get("type") == "ALLOW_ALL"
-        for side in (before, after)
-    )
+    was, becomes = (_allows_all(side, mesh) for side in (before, after))
     number = sum(
         key.kind == "virtual-node"
         and key.path[0] == mesh.name
@@ -182,7 +179,9 @@ class _Calls:
             if caller not in self._after.specs or not self._knows(caller):
                 continue
             was, becomes = old if called else frozenset(), new if calls else frozenset()
-            for gained, ports in ((True, becomes - was), (False, was - becomes)):
+            gains = _ruled(self._before, caller, service if called else None, becomes - was)
+            losses = _ruled(self._after, caller, service if calls else None, was - becomes)
+            for gained, ports in ((True, gains), (False, losses)):
                 if not ports:
                     continue
                 name = service.name + _ports_text(ports, old | new)
@@ -211,6 +210,24 @@ class _Calls:
 
     def _knows(self, caller: Key) -> bool:
         return self._before.knows(caller) and self._after.knows(caller)
+
+
+def _ruled(
+    side: Reachability, caller: Key, backend: Key | None, ports: frozenset[int]
+) -> frozenset[int]:
+    """Return those of ``ports`` on which requests of ``caller`` get no answer but by a rule.
+
+    With ALLOW_ALL, a node calls any endpoint inside or outside of the mesh.
+    """
+    mesh = Key("mesh", caller.path[:1], caller.mesh_owner)
+    is_open = not side.knows(mesh) or _allows_all(side, mesh)
+    if not is_open or caller.kind != "virtual-node" or caller not in side.specs:
+        return ports
+    return ports & _ports(side, backend).keys() if backend else frozenset()
+
+
+def _allows_all(side: Reachability, mesh: Key) -> bool:
+    return bool(side.spec(mesh).get("egressFilter", {}).get("type") == "ALLOW_ALL")
 
 
 def _answering_ports(side: Reachability, service: Key) -> frozenset[int] | None:

@@ -170,6 +170,15 @@ def reached(specs: Specs, service: str) -> set[int] | None:
     return found
 
 
+def decided(specs: Specs, caller: str, backend: str, ports: set[int]) -> set[int]:
+    """Return the ports on which a caller gets no answer from outside of the mesh."""
+    is_open = specs["mesh/m"].get("egressFilter", {}).get("type") == "ALLOW_ALL"
+    if caller == "edge" or not is_open:
+        return ports
+    provider = brute.provider_of(specs, backend) if backend else None
+    return ports & brute.ports_of(specs.get(provider or "", {})).keys()
+
+
 def test_callers_reach_what_the_interpreter_reaches() -> None:
     named = 0
     for before, after in meshes():
@@ -196,7 +205,9 @@ def test_callers_reach_what_the_interpreter_reaches() -> None:
             callers["edge"] = (all(has_route), all(has_route))
             for name, (called, calls) in callers.items():
                 old, new = was if called else set(), becomes if calls else set()
-                for verb, ports in (("now", new - old), ("no longer", old - new)):
+                gains = decided(before, name, service if called else "", new - old)
+                losses = decided(after, name, service if calls else "", old - new)
+                for verb, ports in (("now", gains), ("no longer", losses)):
                     if ports:
                         words = " and ".join(map(str, sorted(ports)))
                         plural = "s" if len(ports) > 1 else ""

@@ -117,6 +117,40 @@ def test_an_edit_has_its_effects(edit: Specs, expected: list[str]) -> None:
     assert effects_of(BASE, after) == expected
 
 
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        ({"virtual-node/m/web": node()}, []),
+        ({"virtual-node/m/v2": node("cart")}, []),
+        ({"virtual-node/m/new": node("cart")}, ["virtual-node/m/new: new can now call cart"]),
+        ({"mesh/m": egress("DROP_ALL"), "virtual-node/m/web": node()},
+         ["mesh/m: closes egress of 3 nodes", "virtual-node/m/web: web can no longer call cart"]),
+        ({"virtual-service/m/cart": None},
+         ["virtual-service/m/cart: cart no longer goes to v1",
+          "virtual-service/m/cart: edge can no longer call cart"]),
+        ({"virtual-router/m/r": listening(81)},
+         ["virtual-router/m/r: cart:80 no longer goes to v1",
+          "virtual-router/m/r: cart:81 now goes to v1",
+          "virtual-router/m/r: edge can now call cart on port 81",
+          "virtual-router/m/r: edge can no longer call cart on port 80"]),
+        ({"route/m/r/all": split(v1=0)},
+         ["route/m/r/all: cart no longer goes to v1",
+          "route/m/r/all: web and edge can no longer call cart"]),
+    ],
+)  # fmt: skip
+def test_with_all_egress_a_node_calls_what_the_mesh_does_not_route(
+    edit: Specs, expected: list[str]
+) -> None:
+    before = {**BASE, "mesh/m": egress("ALLOW_ALL")}
+    after = {name: spec for name, spec in {**before, **edit}.items() if spec is not None}
+    assert effects_of(before, after) == expected
+
+
+def test_an_unknown_mesh_may_allow_all_egress() -> None:
+    before = {**BASE, "mesh/m": None}
+    assert effects_of(before, {**before, "virtual-node/m/web": node()}) == []
+
+
 def test_a_new_mesh_says_where_its_traffic_goes() -> None:
     assert effects_of({}, BASE) == [
         "gateway-route/m/edge/all: edge now goes to cart",
