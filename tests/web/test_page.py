@@ -211,6 +211,19 @@ def test_a_daemon_that_stops_answering_is_shown_as_stale(browser: Browser, tmp_p
     tab.close()
 
 
+def test_an_answer_that_is_no_json_is_not_the_last(show: Show) -> None:
+    tab = show(StillDaemon(calm(time.time())))
+    tab.evaluate(
+        "window.answer = fetch; window.fetch = async () => new Response('<html>cut off')",
+    )
+    tab.wait("document.body.classList.contains('stale')")
+    assert texts(tab, "#health") == ["\u2715no response"]
+    tab.evaluate("window.fetch = window.answer")
+    tab.wait("!document.body.classList.contains('stale')")
+    assert texts(tab, "#health") == ["\u2713in sync"]
+    assert tab.problems() == []
+
+
 def test_a_stuck_loop_and_an_unreadable_target_are_shown(show: Show) -> None:
     shown = calm(time.time(), error="listing meshes: no answer", resources=())
     tab = show(StillDaemon(shown, beaten_seconds_ago=500.0))

@@ -97,7 +97,11 @@ export async function fetchJson(path, options = {}) {
   const response = await fetch(path, { cache: "no-store", ...(timeout ? { signal: AbortSignal.timeout(timeout) } : {}), ...rest });
   const date = Date.parse(response.headers.get("date"));
   if (date) clockOffset = date / 1000 - Date.now() / 1000;
-  const document_ = await response.json().catch(() => ({}));
+  const document_ = await response.json().catch((error) => {
+    // A proxy may answer with a page of its own, and an answer may be cut off.
+    if (response.ok) throw error;
+    return {};
+  });
   if (!response.ok) throw new Error(document_.message ?? `HTTP ${response.status}`);
   return document_;
 }
