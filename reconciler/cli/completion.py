@@ -3,6 +3,7 @@
 Nothing is read from a network, and a source that takes long to read completes nothing.
 """
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +63,11 @@ OPTION_COMPLETERS: Mapping[str, Completer] = {
 
 
 def _starting_with(start: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if word.startswith(start)]
+    """Return the words that begin with ``start`` and that a shell reads as they are.
+
+    A shell inserts them without quotation marks, so the name ``a;b`` would run the command b.
+    """
+    return [word for word in words if word.startswith(start) and shlex.quote(word) == word]
 
 
 def _file_of(context: click.Context) -> ConfigFile:

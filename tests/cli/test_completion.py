@@ -1,6 +1,7 @@
 """Keys, targets and codes complete, from files alone."""
 
 import itertools
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -71,6 +72,18 @@ def test_valid_keys_complete_beside_an_invalid_manifest(complete: Complete, writ
     write("manifests/a.yaml", mesh_yaml("pay"))
     write("manifests/b.yaml", "kind: [")
     assert complete("describe", "m") == ["mesh/pay"]
+
+
+@pytest.mark.parametrize("name", ["a;id", "`id`", "a b", "a|b", "a&b", "a>b", "~a", "'a"])
+def test_names_that_a_shell_would_read_otherwise_do_not_complete(
+    name: str, complete: Complete, write: Write
+) -> None:
+    service = {"apiVersion": "mesh-reconciler/v1", "kind": "VirtualService", "spec": {}}
+    services = [{**service, "metadata": {"name": it, "mesh": "shop"}} for it in (name, "plain")]
+    write("manifests/a.yaml", "\n---\n".join(map(json.dumps, services)))
+    write("reconciler.toml", f"[targets.{json.dumps(name)}]\n[targets.plain]\n")
+    assert complete("describe", "virtual-service/") == ["virtual-service/shop/plain"]
+    assert complete("plan", "--target", "") == ["local", "aws", "plain"]
 
 
 @pytest.mark.parametrize("source", ["-", "git+https://127.0.0.1:9/x.git", "nowhere"])
