@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.changes import Adopt, Change, Create, Delete, Update
-from reconciler.core.diff import MISSING, FieldChange, Missing, field_changes, value_at
+from reconciler.core.diff import (
+    MISSING,
+    FieldChange,
+    Missing,
+    field_changes,
+    split_pointer,
+    value_at,
+)
 from reconciler.core.planning.managed import Canonical, managed_spec
 from reconciler.core.planning.plan import Plan, view
 from reconciler.core.resources import Desired, Json, Key
@@ -126,5 +133,7 @@ def _split_fields(
     return tuple(reverted), conflicts
 
 
-def _overlaps(pointer: str, other: str) -> bool:
-    return f"{pointer}/".startswith(f"{other}/") or f"{other}/".startswith(f"{pointer}/")
+def _overlaps(place: str, other: str) -> bool:
+    """Whether one place is in the other; an item by name may be any item by index."""
+    steps = zip(split_pointer(place), split_pointer(other), strict=False)
+    return all(one == two or one.startswith("[") != two.startswith("[") for one, two in steps)

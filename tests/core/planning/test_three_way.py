@@ -58,6 +58,18 @@ def test_a_part_of_what_was_moved_clashes_too() -> None:
     assert (clash.base, clash.live, clash.head) == ({"y": 1}, {"y": 3}, 2)
 
 
+def test_an_item_by_name_clashes_with_one_by_index() -> None:
+    # Two items of one name are compared by index.
+    base = desired("a", {"x": [{"name": "n", "value": 1}, {"name": "n", "value": 2}]})
+    head = desired("a", {"x": [{"name": "n", "value": 3}, {"name": "o", "value": 2}]})
+    live: Spec = {"x": [{"name": "n", "value": 9}, {"name": "o", "value": 2}]}
+    compared = three_way([base], [head], present("a", live, applied=base))
+    assert compared.reverted == ()
+    assert [(it.pointer, it.live, it.head) for it in compared.conflicts] == [
+        ("/spec/x/[n]/value", 9, 3)
+    ]
+
+
 def test_a_new_manifest_is_the_changes_own_whatever_is_there() -> None:
     head = desired("a", ALLOW, adopt=True)
     for live in ([], [present("a", DROP, owner=None)]):
