@@ -56,6 +56,12 @@ class FileStore:
                 yield file
             finally:
                 os.close(file)
+        except FileNotFoundError as error:
+            # A wrong path would be a lock that nothing else takes, so no directory is created.
+            raise LockError(
+                f"{self.name} cannot be used: there is no directory {self._path.parent}; create it,"
+                " or correct --lock"
+            ) from error
         except OSError as error:
             raise LockError(f"{self.name} cannot be used: {error.strerror}") from error
 

@@ -46,7 +46,8 @@ def test_the_file_is_private(store: FileStore, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "none" / "lock")
-    with pytest.raises(LockError, match=r"the lock file .*/none/lock cannot be used: No such file"):
+    missing = r"the lock file .*/none/lock cannot be used: there is no directory .*/none; create it"
+    with pytest.raises(LockError, match=missing):
         store.read()
 
 
