@@ -4,13 +4,13 @@ Each target keeps its own guards. These look at all plans together: one wrong ed
 manifest may be small on each target.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from reconciler.core.changes import Adopt, Change, Delete, Update
 from reconciler.core.planning.plan import Plan
-from reconciler.core.resources import Json, digest
+from reconciler.core.resources import Json, Key, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class FleetLimits:
 
 def fleet_objection(plans: Sequence[Plan], limits: FleetLimits) -> str:
     """Return why the plans must not be applied together; empty if they may be."""
+    if conflict := _conflict(plans):
+        return conflict
     causes, options = [], []
     deletes = [_count(plan, Delete) for plan in plans]
     if sum(deletes) > limits.max_deletes:
@@ -58,6 +60,35 @@ def fleet_fingerprint(plans: Sequence[Plan]) -> str:
         if plan.changes
     ]
     return digest(rows)
+
+
+def _conflict(plans: Sequence[Plan]) -> str:
+    """Return which plan deletes what another one of the same target and owner declares."""
+    declared = {
+        (_place(plan), key): plan.target.name for plan in plans for key in _declared_keys(plan)
+    }
+    for plan in plans:
+        for change in plan.changes:
+            other = declared.get((_place(plan), change.key))
+            if isinstance(change, Delete) and other is not None:
+                return (
+                    f"{plan.target.name} would delete {change.key}, which {other} declares for the"
+                    f" same account and region with the same owner {plan.owner}, so nothing is"
+                    " applied: give each of these targets its own owner"
+                )
+    return ""
+
+
+def _place(plan: Plan) -> tuple[str, str | None, str, str]:
+    return plan.target.url, plan.target.account, plan.target.region, plan.owner
+
+
+def _declared_keys(plan: Plan) -> Iterator[Key]:
+    withheld = (item.change for item in plan.withheld if item.change)
+    yield from plan.unchanged
+    for change in (*plan.changes, *withheld):
+        if not isinstance(change, Delete):
+            yield change.key
 
 
 def _count(plan: Plan, *kinds: type[Change]) -> int:

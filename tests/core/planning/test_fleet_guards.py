@@ -1,5 +1,6 @@
 """The guards over the plans of many targets."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -7,9 +8,11 @@ from builders import SYNC, desired, egress, plan, present
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_fingerprint, fleet_objection
+from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import fleet_exit_code
 
+CREATE_ONLY = GuardSettings(policy=Policy.CREATE_ONLY)
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
 
 
@@ -27,6 +30,10 @@ def deleted() -> Plan:
 
 def in_sync() -> Plan:
     return plan(desired("same"), present("same"))
+
+
+def at(region: str, made: Plan) -> Plan:
+    return replace(made, target=replace(made.target, name=region, region=region))
 
 
 HALF = Fraction(1, 2)
@@ -100,3 +107,25 @@ def test_the_most_severe_code_of_all_targets_counts(
 
 def test_every_code_has_a_place_in_the_order() -> None:
     assert all(fleet_exit_code([code]) is code for code in ExitCode)
+
+
+@pytest.mark.parametrize(
+    "declares",
+    [
+        plan(desired("gone"), present("gone")),
+        plan(desired("gone", ALLOW), present("gone", DROP)),
+        plan(desired("gone")),
+        plan(desired("gone", ALLOW), present("gone", DROP), guards=CREATE_ONLY),
+    ],
+    ids=["unchanged", "updated", "created", "withheld"],
+)
+def test_one_target_deletes_nothing_that_another_of_its_place_declares(declares: Plan) -> None:
+    other = replace(declares, target=replace(declares.target, name="other"))
+    for plans in ([deleted(), other], [other, deleted()]):
+        assert fleet_objection(plans, FleetLimits(9)) == (
+            f"{deleted().target.name} would delete mesh/gone, which other declares for the same"
+            f" account and region with the same owner {declares.owner}, so nothing is applied: give"
+            " each of these targets its own owner"
+        )
+    assert fleet_objection([deleted(), at("elsewhere", declares)], FleetLimits(9)) == ""
+    assert fleet_objection([deleted(), replace(other, owner="another")], FleetLimits(9)) == ""
