@@ -83,8 +83,6 @@ def names(client: Any) -> set[str]:
     return {mesh["meshName"] for mesh in client.list_meshes()["meshes"]}
 
 
-@pytest.mark.unmeasured
-@pytest.mark.usefixtures("every_change")
 def test_a_saved_plan_as_a_path_names_the_option(
     there: Verb, write: Write, endpoint: LocalEndpoint
 ) -> None:
@@ -103,6 +101,8 @@ def test_a_saved_plan_as_a_path_names_the_option(
     assert "does not exist" in there("apply", "nowhere", "--auto-approve").err
 
 
+@pytest.mark.unmeasured
+@pytest.mark.usefixtures("every_change")
 def test_s11_a_saved_plan_is_applied_as_it_is_whatever_the_manifests_say_now(
     write: Write, apply_saved: Verb, there: Verb, by_hand: Any, endpoint: LocalEndpoint
 ) -> None:

@@ -83,7 +83,7 @@ def test_c9_a_plan_of_a_thousand_meshes_in_sync_describes_none(
     assert calls["DescribeMesh"] == MESHES
     for lag in (WITHOUT_LAG, DEFAULT):
         kind = "ALLOW_ALL" if lag else "DROP_ALL"
-        write("manifests/m0200.yaml", mesh_yaml("m0200", kind, team="pay"))
+        write("manifests/m0100.yaml", mesh_yaml("m0100", kind, team="pay"))
         result, calls = there("apply", *lag)
         assert (result.code, "Applied: 1 updated." in result.out) == (0, True)
         assert (calls["UpdateMesh"], calls["TagResource"]) == (1, 1)
