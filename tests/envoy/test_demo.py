@@ -67,7 +67,9 @@ def test_requests_follow_each_edit(newest_envoy: Envoy, here: Path, form: str) -
         output, error = process.communicate(timeout=300)
         assert (process.returncode, error) == (0, "")
     assert "\x1b" not in output
-    assert "  v1 100%  v2   0%\nroute.yaml edited: v1 weight 90, v2 weight 10\n" in output
+    # On a busy machine, no request may be answered in so short a time.
+    shares = r"^.*  v1 (100|  0)%  v2   0%\nroute\.yaml edited: v1 weight 90, v2 weight 10$"
+    assert re.search(shares, output, re.MULTILINE)
     figures = rf"^{EDITS} edits, .* new version: p50 [\d,]+ ms, p95 [\d,]+ ms\.$"
     assert re.search(figures, output, re.MULTILINE)
     assert re.search(r"^[\d,]+ requests .* 0 failed\.$", output, re.MULTILINE)
