@@ -84,14 +84,14 @@ def _without_changes(directory: Path, url: str) -> str:
     with daemon(directory, url, SHORT_INTERVAL, OTHER_ACCOUNT) as (process, status, _):
         # The first cycles create the meshes, and read each until the tag index lists it.
         _wait_for(status, 15)
-        before, cpu = status(), _cpu_seconds(process)
+        before, cpu = status(), cpu_seconds(process)
         # Do not poll the status here: that would cost more than the cycles.
         time.sleep(CYCLES * float(SHORT_INTERVAL))
         after = status()
         cycles = after["cycle"]["number"] - before["cycle"]["number"]
-        seconds = (_cpu_seconds(process) - cpu) / cycles
+        seconds = (cpu_seconds(process) - cpu) / cycles
         calls = (sum(after["calls"].values()) - sum(before["calls"].values())) / cycles
-        memory = _memory(process)
+        memory = peak_memory(process)
     return (
         f"a cycle of {MESHES:,} meshes without changes: {seconds * 1000:.0f} ms CPU, "
         f"{calls:.0f} calls, {memory:.0f} MB, all tags read again within "
@@ -142,11 +142,13 @@ def _wait_for(status: Any, cycle: int) -> Any:
         time.sleep(0.5)
 
 
-def _cpu_seconds(process: "subprocess.Popen[bytes]") -> float:
+def cpu_seconds(process: "subprocess.Popen[bytes]") -> float:
+    """Return the CPU seconds of a process so far."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _memory(process: "subprocess.Popen[bytes]") -> float:
+def peak_memory(process: "subprocess.Popen[bytes]") -> float:
+    """Return the peak of the memory of a process in MB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

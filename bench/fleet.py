@@ -1,18 +1,26 @@
-"""Benchmark of runs over many targets: accounts and regions of one endpoint, 20 resources each."""
+"""Benchmarks of many targets: accounts and regions of one endpoint, 20 resources each."""
 
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+import urllib3
 
 from bench.costs import line, measure, median_cost
+from bench.daemon import cpu_seconds, peak_memory
 from bench.endpoint import serving
 
 SIZES = (10, 100)
 RUNS = 3
 ACCOUNTS = 10
+INTERVAL = 10
+CYCLES = 5
 OURS = [sys.executable, "-m", "reconciler"]
 ROW = "apiVersion: mesh-reconciler/v1\nkind: {kind}\nmetadata:\n{metadata}spec:\n{spec}---\n"
 
@@ -31,6 +39,57 @@ def figures() -> Iterator[str]:
             plan = [*OURS, "plan", *targets, "--format", "json"]
             cost = median_cost(measure(plan, str(directory), environment) for _ in range(RUNS))
             yield line(f"plan of {size} targets, 20 resources", cost, "100: 6 s wall, 150 MB")
+        for size in SIZES:
+            yield steady_cycles(directory, environment, size)
+
+
+def steady_cycles(directory: Path, environment: Mapping[str, str], size: int) -> str:
+    """Return the cost of a cycle of one daemon for `size` targets in sync."""
+    targets = ["--target", f"t-?-r{'0' if size < max(SIZES) else '*'}"]
+    command = [*OURS, "run", *targets, "--interval", str(INTERVAL), "--listen", "127.0.0.1:0"]
+    log = directory / f"log-{size}"
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, cwd=directory, env=environment, stderr=stream)
+    try:
+        while "status at " not in log.read_text():
+            time.sleep(0.1)
+        url = log.read_text().partition("status at ")[2].split()[0]
+        # The first cycles of all targets end before the figures begin.
+        _wait_for_cycle(url, 3)
+        calls, cycles, cpu = _calls(url), _cycles(url), cpu_seconds(process)
+        _wait_for_cycle(url, 3 + CYCLES)
+        ended = _cycles(url) - cycles
+        calls, cpu = (_calls(url) - calls) / ended, (cpu_seconds(process) - cpu) / ended
+        threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+        return (
+            f"a steady cycle of each of {size} targets in one daemon: {calls:.1f} calls,"
+            f" {cpu * 1000:.0f} ms CPU; {peak_memory(process):.0f} MB, {threads} threads"
+            " (goal: 3 calls for each mesh)"
+        )
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _targets(url: str) -> list[Any]:
+    document = urllib3.request("GET", f"{url}/status").json()
+    return list(document["targets"])
+
+
+def _wait_for_cycle(url: str, cycle: int) -> None:
+    """Wait until each target has ended a cycle before this one."""
+    while any(target["cycle"] < cycle for target in _targets(url)):
+        time.sleep(1)
+
+
+def _cycles(url: str) -> int:
+    return sum(int(target["cycle"]) for target in _targets(url))
+
+
+def _calls(url: str) -> float:
+    metrics = urllib3.request("GET", f"{url}/metrics").data.decode()
+    lines = (line for line in metrics.splitlines() if "api_calls_total{" in line)
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 def write_manifests(directory: Path) -> None:

@@ -24,6 +24,7 @@ from reconciler.render.formats import PLAN_FORMATS
 from reconciler.settings.config_file import ConfigFile, read_file
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.options import (
+    DAEMON_CLIENT_COMMANDS,
     FLEET_COMMANDS,
     OPTIONS,
     Option,
@@ -125,7 +126,8 @@ class Invocation:
             invocation: Invocation = command.main(list(self.arguments), standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from error
-        return invocation
+        # The command line may select many targets; this is one.
+        return invocation.for_target(self["target"]) if invocation.targets else invocation
 
 
 CommandFunction = Callable[[Invocation], object]
@@ -220,7 +222,7 @@ def _select_targets(
     Raises:
         UsageError: If the command cannot run over the targets that the options select.
     """
-    if "target" not in options.values:
+    if "target" not in options.values or command in DAEMON_CLIENT_COMMANDS:
         return options, ()
     targets = select_targets(options, file)
     names: tuple[str, ...] = options.values["target"]

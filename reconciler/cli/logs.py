@@ -5,9 +5,10 @@ import logging
 import os
 import select
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 from reconciler import limits
@@ -18,6 +19,10 @@ FIELDS = (
     *("event", "key", "outcome", "why", "attempts", "cycle", "changes", "exit_code"),
     *("commit", "dirty"),
 )
+
+
+# The target of the records of this thread; empty in a run on one target.
+_target = ContextVar("target", default="")
 
 
 class RedactingFormatter(logging.Formatter):
@@ -49,6 +54,8 @@ class JsonFormatter(RedactingFormatter):
             "message": self.message_of(record),
         }
         document |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if _target.get():
+            document["target"] = _target.get()
         if record.exc_info:
             document["trace"] = self.formatException(record.exc_info)
         return document
@@ -59,7 +66,8 @@ class TextFormatter(RedactingFormatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # name in logging.Formatter
         """Return the line, without the trace that may follow it."""
-        record.message = escaped(self.message_of(record))
+        target = f"{_target.get()}: " if _target.get() else ""
+        record.message = escaped(target + self.message_of(record))
         return super().formatMessage(record)
 
 
@@ -97,21 +105,24 @@ class NonBlockingHandler(logging.StreamHandler[TextIO]):
 
 
 class RecentRecords(logging.Handler):
-    """Keeps the last records, for the page of a daemon."""
+    """Keeps the last records of each target, for the pages of a daemon."""
 
     def __init__(self) -> None:
         super().__init__()
         self._format = JsonFormatter()
-        self._documents: deque[dict[str, Any]] = deque(maxlen=limits.MAX_RECENT_RECORDS)
+        self._documents: dict[str, deque[dict[str, Any]]] = defaultdict(
+            lambda: deque(maxlen=limits.MAX_RECENT_RECORDS)
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep ``record``."""
-        self._documents.append({"at": record.created, **self._format.document(record)})
+        document = {"at": record.created, **self._format.document(record)}
+        self._documents[_target.get()].append(document)
 
-    def documents(self) -> list[Any]:
-        """Return the records as JSON objects, the oldest first."""
+    def documents(self, target: str = "") -> list[Any]:
+        """Return the records of a target of many as JSON objects, the oldest first."""
         # A copy is made at once; an iteration would fail if a record arrives.
-        return list(self._documents.copy())
+        return list(self._documents[target].copy())
 
 
 @contextmanager
@@ -124,6 +135,16 @@ def recent_records() -> Iterator[RecentRecords]:
     finally:
         program.removeHandler(recent)
         recent.close()
+
+
+@contextmanager
+def logging_target(name: str) -> Iterator[None]:
+    """Let the records of this thread name the target during the block."""
+    token = _target.set(name)
+    try:
+        yield
+    finally:
+        _target.reset(token)
 
 
 def start_logging(level: str | None = None, style: str = "text") -> None:

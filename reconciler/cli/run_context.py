@@ -37,7 +37,7 @@ from reconciler.targets.cache import ReadCache
 from reconciler.targets.session import Sessions, configured_url
 from reconciler.wiring.locks import open_lock
 from reconciler.wiring.manifest_inputs import read_inputs
-from reconciler.wiring.manifests import SharedManifests, read_manifests
+from reconciler.wiring.manifests import LatestManifests, SharedManifests, read_manifests
 from reconciler.wiring.sources import git_address, open_source
 from reconciler.wiring.targets import open_target, read_limit, target_scope
 
@@ -79,6 +79,11 @@ class Shared:
     def of_fleet(cls) -> "Shared":
         """Return the parts of runs over many targets."""
         return cls(SharedManifests().read, Sessions())
+
+    @classmethod
+    def of_daemons(cls, count: int) -> "Shared":
+        """Return the parts of the daemons of ``count`` targets, which read their files again."""
+        return cls(LatestManifests(count).read, Sessions())
 
 
 ALONE = Shared()
@@ -207,6 +212,28 @@ class RunContext:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The valid settings of a run whose target is not open."""
+
+    invocation: Invocation
+    config: TargetConfig
+    make_context: Callable[[engine.CommandTarget], RunContext]
+
+    @contextmanager
+    def open(self, cache: ReadCache | None, shared: Shared) -> Iterator[RunContext]:
+        """Open the target, and yield the context of the run.
+
+        Raises:
+            ReconcilerError: If the target cannot be opened.
+        """
+        workers = self.invocation["parallelism"]
+        with open_target(
+            self.config, workers=workers, cache=cache, sessions=shared.sessions
+        ) as target:
+            yield replace(self.make_context(target), shared_read=shared.read)
+
+
 def require_matches(invocation: Invocation, unmatched: Collection[str]) -> None:
     """Reject the first pattern of --only or --except that is in ``unmatched``.
 
@@ -240,17 +267,26 @@ def open_run(
     Raises:
         UsageError: If a setting is invalid, or else if the run needs confirmation and cannot ask.
     """
-    config = resolve_target(invocation)
-    # A target may take a minute to fail, so all settings are read before it is opened.
-    make_context = _read_settings(invocation, config, max_updates)
+    settings = read_run_settings(invocation, max_updates)
+    config = settings.config
     invocation.require_confirmation_possible()
     with (
         recorded_failure(invocation, config.name, config.owner),
-        open_target(
-            config, workers=invocation["parallelism"], cache=cache, sessions=shared.sessions
-        ) as target,
+        settings.open(cache, shared) as context,
     ):
-        yield replace(make_context(target), shared_read=shared.read)
+        yield context
+
+
+def read_run_settings(invocation: Invocation, max_updates: Limit = UNLIMITED) -> RunSettings:
+    """Return the settings of a run whose target is not open yet.
+
+    A target may take a minute to fail, so all settings are read before it is opened.
+
+    Raises:
+        UsageError: If a setting is invalid.
+    """
+    config = resolve_target(invocation)
+    return RunSettings(invocation, config, _read_settings(invocation, config, max_updates))
 
 
 def reload_run(context: RunContext, *, max_updates: Limit) -> RunContext:
@@ -314,12 +350,17 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
         yield may_write
 
 
-def make_elector(invocation: Invocation, target: TargetId, owner: str) -> Elector | None:
-    """Return an elector for the lock of --lock, or None if it is not set."""
+def make_elector(
+    invocation: Invocation, target: TargetId, owner: str, sessions: Sessions | None = None
+) -> Elector | None:
+    """Return an elector for the lock of --lock, or None if it is not set.
+
+    ``sessions`` are shared with other targets.
+    """
     if not invocation["lock"]:
         return None
     config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
-    return open_lock(invocation["lock"], invocation["lock_term"], config, target)
+    return open_lock(invocation["lock"], invocation["lock_term"], config, target, sessions)
 
 
 def _read_settings(

@@ -79,10 +79,23 @@ class StopRequest:
         self.in_progress: Callable[[], Iterable[str]] = tuple
         # No Event: its lock would block the process for ever if a signal came while it is held.
         self._is_reload_requested = False
+        self._branches: dict[str, StopRequest] = {}
+
+    def branch(self, target: str) -> "StopRequest":
+        """Return the requests for one target of many; all of them stop together."""
+        branch = StopRequest()
+        branch.stop_requested = self.stop_requested
+        self._branches[target] = branch
+        self.in_progress = lambda: (
+            f"{name}: {key}" for name, one in self._branches.items() for key in one.in_progress()
+        )
+        return branch
 
     def request_reload(self) -> None:
         """Request that a daemon reloads its configuration; a signal handler may call it."""
         self._is_reload_requested = True
+        for branch in self._branches.values():
+            branch.request_reload()
 
     def take_reload(self) -> bool:
         """Return whether a reload was requested since the last call."""

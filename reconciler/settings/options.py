@@ -34,7 +34,7 @@ ALL_COMMANDS = (
     "explain",
 )
 # These commands run over many targets.
-FLEET_COMMANDS = ("validate", "plan", "apply", "ci", "doctor", "history")
+FLEET_COMMANDS = ("validate", "plan", "apply", "ci", "doctor", "history", "run")
 # With many targets, these have guards over all of them.
 FLEET_GUARD_COMMANDS = ("plan", "apply", "ci")
 # These commands take keys as arguments.
@@ -480,6 +480,14 @@ OPTIONS = (
         "URL",
         default="http://127.0.0.1:9180",
         commands=(*DAEMON_CLIENT_COMMANDS, "describe"),
+    ),
+    Option(
+        "target",
+        OptionGroup.DAEMON,
+        "Target of a daemon of many. Default for status: all of them.",
+        "NAME",
+        commands=DAEMON_CLIENT_COMMANDS,
+        configurable=False,
     ),
     Option(
         "token-file",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from select import select
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler import limits
 from reconciler.core.changes import Cause, TrafficEffect
@@ -16,6 +16,7 @@ from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
+from reconciler.core.state.fleet_status import TargetSummary
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
 
@@ -45,19 +46,42 @@ _PROXY = {
     "types": dict,
     "losses": list,
 }
+_SUMMARY = {
+    "target": str,
+    "health": str,
+    "cycle": int,
+    "finished_at": int | float | None,
+    "exit_code": int | None,
+    "commit": str | None,
+    "error": str | None,
+    "link": str,
+}
 
 Result = TypeVar("Result")
 
 
-def fetch_status(url: str) -> tuple[str, DaemonStatus]:
+def fetch_status(url: str, target: str | None = None) -> tuple[str, DaemonStatus]:
     """Return the status of the daemon at `url`, as the JSON text that was received and parsed.
+
+    `target` is one of a daemon of many.
+
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version responds at `url`.
+    """
+    text = _request(url, "GET", _path("/status", target))
+    return text, _parse(url, text, _status)
+
+
+def fetch_any_status(url: str) -> tuple[str, DaemonStatus | list[TargetSummary]]:
+    """Return the status of the daemon at `url`, or a summary of each target of a daemon of many.
 
     Raises:
         UsageError: `url` is not a valid URL.
         DaemonError: No daemon of this version responds at `url`.
     """
     text = _request(url, "GET", "/status")
-    return text, _parse(url, text, _status)
+    return text, _parse(url, text, _status_or_summaries)
 
 
 def fetch_proxies(
@@ -75,17 +99,20 @@ def fetch_proxies(
     return text, _parse(url, text, _scopes)
 
 
-def request_cycle(url: str, token: str, *, allow_rewind: bool = False) -> tuple[int, ExitCode]:
+def request_cycle(
+    url: str, token: str, target: str | None = None, *, allow_rewind: bool = False
+) -> tuple[int, ExitCode]:
     """Request a cycle, wait until it ends, and return its number and exit code.
 
-    `allow_rewind` allows deletes by a commit that does not descend from the one applied last.
+    `target` is one of a daemon of many. `allow_rewind` allows deletes by a commit that does not
+    descend from the one applied last.
 
     Raises:
         UsageError: `url` is not a valid URL.
         DaemonError: No daemon of this version responds at `url`, or the token is wrong.
     """
     body = json.dumps({"allow_rewind": True} if allow_rewind else {})
-    text = _request(url, "POST", "/reconcile", body, token=token)
+    text = _request(url, "POST", _path("/reconcile", target), body, token=token)
     return _parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
@@ -115,7 +142,7 @@ def _request(
             body is not None
             and not select([connection.sock], (), (), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)[0]
         ):
-            fetch_status(url)
+            _request(url, "GET", "/status")
         response = connection.getresponse()
         answer = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
@@ -204,9 +231,20 @@ def _status(document: Any) -> DaemonStatus:
         description_seconds=document["description_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
-        # Older daemons do not have it.
-        next_cycle_at=cycle.get("next_at"),
+        next_cycle_at=cycle.get("next_at"),  # older daemons do not have it
     )
+
+
+def _path(path: str, target: str | None) -> str:
+    return path if target is None else f"/targets/{quote(target, safe='')}{path}"
+
+
+def _status_or_summaries(document: Any) -> DaemonStatus | list[TargetSummary]:
+    if "targets" not in document:
+        return _status(document)
+    for row in document["targets"]:
+        _check_members(row, _SUMMARY)
+    return [TargetSummary(**{name: row[name] for name in _SUMMARY}) for row in document["targets"]]
 
 
 def _scopes(document: Any) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Metrics of the daemon for Prometheus.
 
-No label has a value that comes from outside, except the digits of the commit of the manifests.
+No label has a value that comes from outside, except the digits of the commit of the manifests. The
+names of targets come from the settings.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, get_args
@@ -70,7 +71,6 @@ class Metrics:
                 self._outcomes.labels(_label(change), _label(outcome))
         for result in ("sent", "dropped"):
             self._notifications.labels(result)
-        ProcessCollector(registry=registry)
 
     def count_outcome(self, outcome: Outcome) -> None:
         """Count the outcome of a change."""
@@ -91,13 +91,17 @@ class Metrics:
         if status.exit_code is ExitCode.OK:
             self._success.set(status.cycle_finished_at)
 
+    def scrape(self, status: DaemonStatus, now: float) -> "Scrape":
+        """Return the metrics at one moment."""
+        return Scrape(self._registry, status, now)
+
     def exposition(self, status: DaemonStatus, now: float) -> tuple[bytes, str]:
         """Return the metrics in the text format of Prometheus, and the content type."""
-        return generate_latest(_Scrape(self._registry, status, now)), CONTENT_TYPE_LATEST
+        return exposition(self.scrape(status, now))
 
 
 @dataclass(frozen=True, slots=True)
-class _Scrape(Collector):
+class Scrape(Collector):
     """Collects the counters and the gauges of a status."""
 
     registry: CollectorRegistry
@@ -105,11 +109,49 @@ class _Scrape(Collector):
     now: float
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics."""
+        """Yield all metrics of the daemon."""
         yield from self.registry.collect()
         yield from _labeled_metrics(self.status)
         for name, value, help_text in _plain_metrics(self.status, self.now):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", help_text, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process(Collector):
+    """Collects the metrics of this process after those of ``collector``."""
+
+    collector: Collector
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics."""
+        yield from self.collector.collect()
+        yield from ProcessCollector(registry=None).collect()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetScrape(Collector):
+    """Collects the metrics of many targets, each sample with the name of its target."""
+
+    scrapes: Mapping[str, Scrape]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric once, with the samples of all targets."""
+        merged: dict[str, Metric] = {}
+        for target, scrape in self.scrapes.items():
+            for metric in scrape.collect():
+                known = merged.setdefault(
+                    metric.name, Metric(metric.name, metric.documentation, metric.type)
+                )
+                known.samples += [
+                    sample._replace(labels={"target": target, **sample.labels})
+                    for sample in metric.samples
+                ]
+        yield from merged.values()
+
+
+def exposition(collector: Collector) -> tuple[bytes, str]:
+    """Return the metrics and those of this process as text for Prometheus, and the content type."""
+    return generate_latest(_Process(collector)), CONTENT_TYPE_LATEST
 
 
 def _labeled_metrics(status: DaemonStatus) -> Iterator[Metric]:

@@ -7,8 +7,7 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
 from urllib.parse import parse_qsl
@@ -17,24 +16,26 @@ from reconciler import limits, pages
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Json, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.core.state.fleet_status import TargetSummary, summarize
 from reconciler.serving.requests import (
     JSON,
     CutOffError,
     Headers,
     Message,
     Receive,
-    Send,
-    TooLongError,
     content_type,
-    is_known_host,
     read_body,
 )
-from reconciler.web.metrics import Metrics
-from reconciler.web.webhooks.registry import WEBHOOKS
-from reconciler.web.webhooks.signature import is_authentic
-
-_CLOSE = (b"connection", b"close")
-_TEXT = b"text/plain; charset=utf-8"
+from reconciler.web.application import (
+    Access,
+    HttpError,
+    Response,
+    WebApplication,
+    path_of,
+    require_method,
+    require_same_origin,
+)
+from reconciler.web.metrics import Metrics, Scrape, exposition
 
 ReadDocument: TypeAlias = Callable[[DaemonStatus, Mapping[str, str]], str | None]
 """Returns a JSON text for a status and the query of a request; None if there is no such entry."""
@@ -71,26 +72,7 @@ class RenderStatus(Protocol):
         """Return the JSON text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response."""
-
-    body: bytes
-    content_type: bytes = _TEXT
-    status: int = 200
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class HttpError(Exception):
-    """The request is rejected; the text is sent to the client."""
-
-    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
-
-
-class StatusApp:
+class StatusApp(WebApplication):
     """ASGI application that shows the status and accepts cycle requests."""
 
     def __init__(
@@ -101,9 +83,7 @@ class StatusApp:
         documents: Mapping[str, ReadDocument],
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
-        token: str | None,
-        webhook_secret: bytes | None = None,
-        hosts: Collection[str] = (),
+        access: Access,
     ) -> None:
         """Create the application.
 
@@ -113,18 +93,14 @@ class StatusApp:
             documents: Further documents that the page reads, by path. They may block.
             metrics: Counters to expose.
             clock: Returns seconds since 1970.
-            token: Authorizes cycle requests; None rejects all of them.
-            webhook_secret: Authorizes webhooks; None disables their paths.
-            hosts: Names allowed in the Host header, besides localhost and IP addresses.
+            access: Which requests are accepted.
         """
+        super().__init__(access)
         self._daemon = daemon
         self._document = document
         self._documents = documents
         self._metrics = metrics
         self._clock = clock
-        self._token = token
-        self._webhook_secret = webhook_secret
-        self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._was_ready = False
         self._reads: dict[str, Callable[[], Response]] = {
             **{f"/{name}": partial(_asset, asset) for name, asset in pages.daemon_page().items()},
@@ -134,55 +110,42 @@ class StatusApp:
             "/readyz": self._readiness,
         }
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Respond to one request."""
-        try:
-            response = await self._respond(scope, receive)
-        except HttpError as error:
-            response = _error_response(error.status, error, error.headers)
-        except TooLongError as error:
-            response = _error_response(413, error, (_CLOSE,))
-        except CutOffError:
-            return
-        headers = [
-            (b"content-type", response.content_type),
-            (b"content-length", str(len(response.body)).encode()),
-            *pages.HEADERS,
-            *response.headers,
-        ]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-
-    async def _respond(self, scope: Message, receive: Receive) -> Response:
-        headers: Headers = dict(scope["headers"])
-        if not is_known_host(scope["headers"], self._hosts):
-            host = headers.get(b"host", b"").decode("latin-1")
-            raise HttpError(
-                403,
-                "invalid Host header: use an IP address, localhost or a name of --allow-host,"
-                f" not {host}",
-            )
-        method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        if self._webhook_secret is not None and (read_proof := WEBHOOKS.get(path)):
-            _require_method(method, "POST")
-            _require_same_origin(headers)
-            if not await is_authentic(read_proof(headers, self._webhook_secret), receive):
-                # The rest of the body is not read.
-                raise HttpError(401, "the signature or token is missing or wrong", _CLOSE)
+    async def respond(self, scope: Message, receive: Receive) -> Response:
+        """Return the response to a request for a known host."""
+        headers, path = dict(scope["headers"]), path_of(scope)
+        if await self.is_webhook(scope, receive):
             self._daemon.look_now()
             return Response(b"looking for new commits\n", status=202)
         body = await read_body(receive)
         if path in self._reads or path in self._documents:
-            _require_method(method, "GET", "HEAD")
+            require_method(scope, "GET", "HEAD")
             read = self._reads.get(path)
             return read() if read else await self._read_document(path, scope["query_string"])
         if path == "/reconcile":
-            _require_method(method, "POST")
-            _require_same_origin(headers)
+            require_method(scope, "POST")
+            require_same_origin(headers)
             self._require_authorized(headers)
             allow_rewind = _read_allow_rewind(headers, body)
             return await self._reconcile(receive, allow_rewind=allow_rewind)
         raise HttpError(404, "there is no such path")
+
+    def summary(self, link: str) -> TargetSummary:
+        """Return the status in a few words; ``link`` is the path of this application."""
+        return summarize(self._daemon.status(), link, healthy=self.is_healthy())
+
+    def scrape(self) -> Scrape:
+        """Return the metrics of this moment."""
+        return self._metrics.scrape(self._daemon.status(), self._clock())
+
+    def not_ready_reason(self) -> str | None:
+        """Return why no cycle knew manifests, target and lock holder; None from then on."""
+        reason = _not_ready_reason(self._daemon.status())
+        self._was_ready = self._was_ready or reason is None
+        return None if self._was_ready else reason
+
+    def look_now(self) -> None:
+        """Let the loop look for new manifests."""
+        self._daemon.look_now()
 
     async def _read_document(self, path: str, query: bytes) -> Response:
         values, status = dict(parse_qsl(query.decode("latin-1"))), self._daemon.status()
@@ -192,14 +155,15 @@ class StatusApp:
         return Response(text.encode(errors="backslashreplace"), JSON)
 
     def _status(self) -> Response:
-        document = self._document(self._daemon.status(), healthy=self._is_healthy())
+        document = self._document(self._daemon.status(), healthy=self.is_healthy())
         return Response(document.encode(errors="backslashreplace"), JSON)
 
     def _metrics_response(self) -> Response:
-        text, kind = self._metrics.exposition(self._daemon.status(), self._clock())
+        text, kind = exposition(self.scrape())
         return Response(text, kind.encode())
 
-    def _is_healthy(self) -> bool:
+    def is_healthy(self) -> bool:
+        """Whether the loop responds."""
         return self._daemon.heartbeat() < limits.HEARTBEAT_TIMEOUT_SECONDS
 
     def _health(self) -> Response:
@@ -210,19 +174,17 @@ class StatusApp:
 
     def _readiness(self) -> Response:
         """Respond 200 after a cycle knew manifests, target and lock holder, and from then on."""
-        status = self._daemon.status()
-        reason = _not_ready_reason(status)
-        self._was_ready = self._was_ready or reason is None
-        if self._was_ready:
+        reason = self.not_ready_reason()
+        if reason is None:
             return Response(b"ok\n")
         return Response(f"{reason}\n".encode(errors="backslashreplace"), status=503)
 
     def _require_authorized(self, headers: Headers) -> None:
         """Reject requests without the token."""
-        if self._token is None:
+        if self._access.token is None:
             raise HttpError(403, "this daemon has no token file, so it accepts no cycle requests")
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        known = hmac.compare_digest(given.strip(), self._token.encode())
+        known = hmac.compare_digest(given.strip(), self._access.token.encode())
         if scheme.lower() != b"bearer" or not known:
             raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
 
@@ -233,7 +195,7 @@ class StatusApp:
             while (code := self._daemon.wait_for(cycle, 0)) is None:
                 if disconnected.done():
                     raise CutOffError
-                if not self._is_healthy():
+                if not self.is_healthy():
                     raise HttpError(503, f"cycle {cycle} was requested, but the loop is stuck")
                 await asyncio.sleep(limits.CYCLE_POLL_SECONDS)
         except asyncio.CancelledError as error:
@@ -260,21 +222,6 @@ def _not_ready_reason(status: DaemonStatus) -> str | None:
     return None
 
 
-def _require_method(method: str, *allowed: str) -> None:
-    if method not in allowed:
-        listed = ", ".join(allowed)
-        raise HttpError(405, f"method not allowed: use {listed}", (b"allow", listed.encode()))
-
-
-def _require_same_origin(headers: Headers) -> None:
-    """Reject requests of other web pages."""
-    # Browsers send these headers; other clients do not.
-    site, host = headers.get(b"sec-fetch-site", b"none"), headers[b"host"]
-    origin = headers.get(b"origin", b"://" + host).partition(b"://")[2]
-    if site not in (b"none", b"same-origin") or origin.lower() != host.lower():
-        raise HttpError(403, "requests from pages of another origin are not allowed")
-
-
 def _read_allow_rewind(headers: Headers, body: bytes) -> bool:
     """Return whether the body allows a rewind; reject all others than {"allow_rewind": true}."""
     # A web page can send a form to any site, but JSON only if the site allows it (CORS).
@@ -290,10 +237,3 @@ def _read_allow_rewind(headers: Headers, body: bytes) -> bool:
     if document != {}:
         raise HttpError(400, 'the body must be {} or {"allow_rewind": true}')
     return False
-
-
-def _error_response(
-    status: int, error: Exception, headers: tuple[tuple[bytes, bytes], ...]
-) -> Response:
-    body = json.dumps({"message": str(error)}).encode() + b"\n"
-    return Response(body, JSON, status, headers)

@@ -1,8 +1,9 @@
 """HTTP server of the daemon, which starts and stops with it."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from reconciler import limits
@@ -16,6 +17,7 @@ from reconciler.serving.http_server import (
     url_of,
 )
 from reconciler.serving.protocol import Limits
+from reconciler.web.application import Access, WebApplication
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import DaemonControl, ReadDocument, RenderStatus, StatusApp
 from reconciler.web.token_file import make_token
@@ -58,20 +60,31 @@ def serve(
         UsageError: The address is not allowed or in use, or other users can read a secret.
         ReconcilerError: The process may not open enough files or start a thread.
     """
+    access = partial(read_access, token_file, webhook_secret_file, hosts)
+
+    def make() -> StatusApp:
+        return StatusApp(
+            daemon, document=document, documents=documents, metrics=metrics, access=access()
+        )
+
+    with serve_application(make, host, port, insecure=insecure) as url:
+        yield url
+
+
+@contextmanager
+def serve_application(
+    make: Callable[[], WebApplication], host: str, port: int, *, insecure: bool
+) -> Iterator[str]:
+    """Serve the application that ``make`` returns until the block ends, and yield the URL.
+
+    Raises:
+        UsageError: The address is not allowed or in use.
+        ReconcilerError: The process may not open enough files or start a thread.
+    """
     with ExitStack() as opened:
         try:
             require_files()
-            web = StatusApp(
-                daemon,
-                document=document,
-                documents=documents,
-                metrics=metrics,
-                token=_token(token_file),
-                webhook_secret=(
-                    read_webhook_secret(webhook_secret_file) if webhook_secret_file else None
-                ),
-                hosts=hosts,
-            )
+            web = make()
             listener = opened.enter_context(listen(host, port, insecure=insecure))
             opened.enter_context(run_server(web, listener, connection_limits=LIMITS))
         except InvalidAddressError as error:
@@ -79,6 +92,18 @@ def serve(
         except ServingError as error:
             raise ReconcilerError(f"cannot serve the status: {error}") from error
         yield url_of(listener)
+
+
+def read_access(
+    token_file: Path, webhook_secret_file: Path | None, hosts: Collection[str]
+) -> Access:
+    """Return which requests are accepted; create the token if its file is missing.
+
+    Raises:
+        UsageError: Other users can read a secret.
+    """
+    secret = read_webhook_secret(webhook_secret_file) if webhook_secret_file else None
+    return Access(_token(token_file), secret, hosts)
 
 
 def _token(file: Path) -> str | None:

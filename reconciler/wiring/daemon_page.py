@@ -28,6 +28,7 @@ def daemon_documents(
     history: HistoryFiles | None,
     records: Callable[[], Sequence[Json]],
     sources: Callable[[], Sequence[str]],
+    target: str | None = None,
 ) -> dict[str, ReadDocument]:
     """Return the documents by path.
 
@@ -35,6 +36,7 @@ def daemon_documents(
         history: The history; None if the daemon keeps none.
         records: Returns the last records of the log, the oldest first.
         sources: Returns the paths or the address of the source.
+        target: Only runs on this target are listed; None for all.
     """
 
     def resource(status: DaemonStatus, query: Query) -> str | None:
@@ -48,7 +50,7 @@ def daemon_documents(
         "/graph": lambda status, _: _json(status_graph(status)),
         "/resource": resource,
         "/log": lambda _, __: _json({"events": list(records())}),
-        "/runs": lambda _, __: _runs(history),
+        "/runs": lambda _, __: _runs(history, target),
         "/run": lambda _, query: _run(history, query.get("id", "")),
     }
 
@@ -72,11 +74,12 @@ def _link(status: DaemonStatus, key: Key, sources: Sequence[str]) -> str | None:
     return file_link(parse_address(sources[0]), status.revision, manifest.origin)
 
 
-def _runs(history: HistoryFiles | None) -> str:
+def _runs(history: HistoryFiles | None, target: str | None) -> str:
     if history is None:
         return _json({"runs": None})
     try:
-        return history_output.list_as_json(islice(list_runs(history), limits.MAX_SHOWN_RUNS))
+        runs = (run for run in list_runs(history) if target in (None, run.target))
+        return history_output.list_as_json(islice(runs, limits.MAX_SHOWN_RUNS))
     except OSError as error:
         return _json({"runs": None, "error": f"reading the history: {shown(error)}"})
 

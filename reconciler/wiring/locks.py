@@ -15,12 +15,20 @@ from reconciler.core.resources import TargetId
 from reconciler.locks.lease import Elector, LeaseStore, StoreContext
 from reconciler.settings.lock_schemes import TARGET_PLACEHOLDER
 from reconciler.settings.target_config import TargetConfig
-from reconciler.targets.session import open_client, open_session
+from reconciler.targets.session import Sessions, open_client
 from reconciler.wiring.targets import connection_of
 
 
-def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: TargetId) -> Elector:
+def open_lock(
+    lock: str,
+    term_seconds: float,
+    config: TargetConfig,
+    target: TargetId,
+    sessions: Sessions | None = None,
+) -> Elector:
     """Return an elector for `lock`, a valid value of --lock; the store is not contacted yet.
+
+    `sessions` are shared with other targets.
 
     Raises:
         UsageError: The location is invalid, or the store needs an extra that is not installed.
@@ -31,7 +39,7 @@ def open_lock(lock: str, term_seconds: float, config: TargetConfig, target: Targ
     scope = config.account or config.url or target.account
     context = StoreContext(
         lease_name=f"mesh-reconciler/{scope}/{target.region}/{config.owner}",
-        open_client=partial(_open_client, config),
+        open_client=partial(_open_client, sessions or Sessions(), config),
     )
     # A store may import the client library of its service, so only the chosen one is imported.
     try:
@@ -53,7 +61,7 @@ def steady_seconds() -> float:
     return time.clock_gettime(boot_clock)
 
 
-def _open_client(config: TargetConfig, service: str) -> Any:
+def _open_client(sessions: Sessions, config: TargetConfig, service: str) -> Any:
     # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
     connection = replace(connection_of(config), url=None, role_arn=None)
-    return open_client(open_session(connection), service, connection, workers=1, attempts=1)
+    return open_client(sessions.open(connection), service, connection, workers=1, attempts=1)

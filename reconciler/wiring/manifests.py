@@ -60,6 +60,34 @@ def read_manifests(
     return replace(result, revision=checkout_revision(source.names, snapshot.files))
 
 
+class LatestManifests:
+    """Reads the manifests of many daemons: equal files with equal inputs are parsed once."""
+
+    def __init__(self, count: int) -> None:
+        """Keep the results for `count` different contents at most."""
+        self._count = count
+        self._parsed: dict[Hashable, LoadResult] = {}
+        # One thread parses at a time: several would only take turns.
+        self._parsing = Lock()
+
+    def read(self, source: Source, inputs: Inputs, **options: Any) -> LoadResult:
+        """Return the manifests of `source`, as `read_manifests` does with these `options`."""
+        return read_manifests(source, inputs, **options, load=self._load)
+
+    def _load(
+        self, files: tuple[tuple[str, bytes], ...], inputs: Inputs, **options: Any
+    ) -> LoadResult:
+        key = (files, repr(inputs), options["complete"])
+        with self._parsing:
+            result = self._parsed.pop(key, None) or load_manifests(files, inputs, **options)
+            # The last one used is the last one dropped. Errors may be of this moment.
+            if result.valid:
+                self._parsed[key] = result
+            while len(self._parsed) > self._count:
+                del self._parsed[next(iter(self._parsed))]
+            return result
+
+
 class SharedManifests:
     """Reads the manifests of many targets: equal files with equal inputs are parsed once."""
 

@@ -16,6 +16,7 @@ from reconciler.cli.logs import (
     JsonFormatter,
     NonBlockingHandler,
     TextFormatter,
+    logging_target,
     recent_records,
     start_logging,
 )
@@ -136,3 +137,19 @@ def test_the_last_records_are_kept_without_secrets() -> None:
         >= {"level": "warning", "message": "it is [redacted]", "key": "mesh/a"}.items()
     )
     assert found[-1]["at"] == pytest.approx(time.time(), abs=60)
+
+
+def test_records_of_a_target_of_many_name_it(capfd: pytest.CaptureFixture[str]) -> None:
+    program = logging.getLogger("reconciler.run")
+    with recent_records() as recent:
+        for style in ("text", "json"):
+            start_logging("info", style)
+            with logging_target("shop"):
+                program.info("cycle done")
+            program.info("alone")
+    text, _, as_json, alone = capfd.readouterr().err.splitlines()
+    assert text.endswith("INFO shop: cycle done")
+    assert json.loads(as_json)["target"] == "shop"
+    assert "target" not in json.loads(alone)
+    assert [it["message"] for it in recent.documents("shop")] == ["cycle done"] * 2
+    assert [it["message"] for it in recent.documents()] == ["alone"] * 2

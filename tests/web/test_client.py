@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import Answer, scripted
@@ -14,9 +15,10 @@ from reconciler import limits
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.core.state.fleet_status import TargetSummary
 from reconciler.render.json_output import render_status
 from reconciler.render.status_table import worst_first
-from reconciler.web.client import fetch_proxies, fetch_status, request_cycle
+from reconciler.web.client import fetch_any_status, fetch_proxies, fetch_status, request_cycle
 from reconciler.web.token_file import read_token
 
 
@@ -141,6 +143,22 @@ def test_proxies_of_another_version_are_said(changed: dict[str, object]) -> None
         assert fetch_proxies(server.url)[1] == [PROXIES]
         with pytest.raises(DaemonError, match="not a daemon of this version"):
             fetch_proxies(server.url)
+
+
+SUMMARY: dict[str, Any] = {
+    "target": "shop", "health": "in sync", "cycle": 1, "finished_at": 1.5, "exit_code": 0,
+    "commit": None, "error": None, "link": "/targets/shop/",
+}  # fmt: skip
+
+
+def test_the_targets_of_a_daemon_of_many_are_read() -> None:
+    rows: tuple[Any, ...] = ({**SUMMARY, "later": 1}, {**SUMMARY, "health": 1}, [])
+    answers = iter(Answer(200, {"schema": 1, "targets": [row]}) for row in rows)
+    with scripted(lambda *_: next(answers)) as server:
+        assert fetch_any_status(server.url)[1] == [TargetSummary(**SUMMARY)]
+        for _ in range(2):
+            with pytest.raises(DaemonError, match="not a daemon of this version"):
+                fetch_any_status(server.url)
 
 
 @pytest.mark.parametrize("body", [b"<html>not found", b"[]", b"3", b"{}"])

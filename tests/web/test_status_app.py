@@ -15,6 +15,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Origin
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.render.json_output import render_status
+from reconciler.web.application import Access
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
 from reconciler.wiring.daemon_page import daemon_documents
@@ -30,8 +31,7 @@ def web(daemon: StillDaemon, token: str | None = TOKEN) -> StatusApp:
         document=render_status,
         documents=daemon_documents(None, list, lambda: ("manifests",)),
         metrics=Metrics(),
-        token=token,
-        hosts=("Mesh.Example.internal",),
+        access=Access(token, hosts=("Mesh.Example.internal",)),
     )
 
 

@@ -17,7 +17,7 @@ from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.settings.target_config import SourceConfig
 from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import DiskSource
-from reconciler.wiring.manifests import SharedManifests, read_manifests
+from reconciler.wiring.manifests import LatestManifests, SharedManifests, read_manifests
 from reconciler.wiring.sources import open_source
 
 STEP = 10.0
@@ -91,3 +91,28 @@ def test_many_targets_with_equal_sources_and_inputs_parse_once(
     assert first.desired is second.desired
     assert first.desired is not third.desired
     assert first.desired == third.desired
+
+
+def test_daemons_with_equal_manifests_parse_them_once_and_see_each_edit(
+    write: Callable[[str, str], Path],
+) -> None:
+    path = write("manifests/a.yaml", mesh_yaml("a"))
+    latest = LatestManifests(2)
+
+    def read(**variables: str) -> LoadResult:
+        source = DiskSource((str(path.parent),), io.BytesIO())
+        return latest.read(source, Inputs(variables), allow_empty=False, find_revision=False)
+
+    first = read()
+    assert read().desired is first.desired
+    path.write_text(mesh_yaml("b"))
+    assert str(read().desired[0].key) == "mesh/b"
+    path.write_text("kind: [")
+    assert not read().valid
+    path.write_text(mesh_yaml("a"))
+    # The result of the invalid manifests is not kept.
+    assert read().desired is first.desired
+    # Only the two that were used last are kept.
+    read(STAGE="dev")
+    read(STAGE="prod")
+    assert read().desired is not first.desired

@@ -13,7 +13,7 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Key, LiveResource, Unreadable
 from reconciler.render.describe import DESCRIPTION_FORMATS, ResourceDescription
 from reconciler.render.status_table import attempts
-from reconciler.web.client import fetch_status
+from reconciler.web.client import fetch_any_status, fetch_status
 
 
 def run(invocation: Invocation) -> int:
@@ -76,7 +76,9 @@ def _read_live(target: engine.CommandTarget, key: Key) -> LiveResource | Unreada
 def _attempts(url: str, plan: Plan, key: Key) -> str | None:
     """Return the last attempts of a daemon with the same target and owner, or None without one."""
     try:
-        _, status = fetch_status(url)
+        _, status = fetch_any_status(url)
+        if isinstance(status, list):
+            _, status = fetch_status(url, plan.target.name)
     except DaemonError:
         return None
     if (status.target, status.owner) != (plan.target, plan.owner):

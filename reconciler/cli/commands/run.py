@@ -1,37 +1,34 @@
 """The run command: the daemon."""
 
 import logging
-import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler import limits
-from reconciler.cli.command import Invocation, configure_logging
+from reconciler.cli.command import Invocation
+from reconciler.cli.daemon_loop import (
+    initial_status,
+    log_target,
+    make_cache,
+    open_loop,
+    reload_loop,
+)
 from reconciler.cli.daemon_run import DaemonRun
+from reconciler.cli.fleet import members_of
+from reconciler.cli.fleet_daemon import run_fleet
 from reconciler.cli.logs import RecentRecords, recent_records
 from reconciler.cli.recording import open_recorder
-from reconciler.cli.run_context import (
-    RunContext,
-    hold_lock,
-    make_elector,
-    open_run,
-    reload_run,
-    require_valid,
-)
+from reconciler.cli.run_context import hold_lock, open_run, require_valid
 from reconciler.cli.signals import FINISHING_MESSAGE, stop_on_signals
 from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.daemon import systemd
 from reconciler.daemon.cycle import CycleRunner
-from reconciler.daemon.loop import Daemon, LoopInputs
+from reconciler.daemon.loop import Daemon
 from reconciler.daemon.watch import ticks, watch
-from reconciler.locks.lease import keep_renewed
-from reconciler.render import json_output, text
-from reconciler.targets.cache import ReadCache
+from reconciler.render import json_output
 from reconciler.web.status_server import serve
 from reconciler.wiring.daemon_page import daemon_documents
 from reconciler.wiring.locks import steady_seconds
@@ -51,7 +48,7 @@ def run(invocation: Invocation) -> int:
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,
         open_run(
-            invocation, max_updates=DAEMON_UPDATES, cache=(cache := _cache(invocation))
+            invocation, max_updates=DAEMON_UPDATES, cache=(cache := make_cache(invocation))
         ) as context,
     ):
         recorder = open_recorder(invocation, context.config.name, context.config.owner)
@@ -59,18 +56,17 @@ def run(invocation: Invocation) -> int:
         return _run_once(daemon_run) if once else _run_forever(daemon_run, address)
 
 
-def _cache(invocation: Invocation) -> ReadCache:
-    return ReadCache(_description_cycles(invocation))
-
-
-def _description_cycles(invocation: Invocation) -> float:
-    return float(max(1.0, limits.DESCRIPTION_SECONDS / invocation["interval"]))
+def run_many(invocation: Invocation) -> int:
+    """Reconcile many targets, each in a loop of its own, until SIGTERM or SIGINT."""
+    if invocation["once"]:
+        raise UsageError("--once is for one target: pass --target NAME, or use apply")
+    return run_fleet(invocation, members_of(invocation))
 
 
 def _run_once(run: DaemonRun) -> ExitCode:
     """Run one cycle and return its exit code."""
     context = run.context
-    _log_target(context)
+    log_target(context)
     with hold_lock(context.invocation, context.target.id, context.config.owner) as run.may_write:
         try:
             loaded = context.read(run.on_wait)
@@ -83,59 +79,33 @@ def _run_once(run: DaemonRun) -> ExitCode:
             for resource in require_valid(loaded, color=context.invocation["color"])
         }
         runner = CycleRunner(run, steady_seconds, time.time)
-        before = replace(_initial_status(context), revision=loaded.revision)
+        status = initial_status(context.invocation, context.config, context.target.id)
+        before = replace(status, revision=loaded.revision)
         status = runner.reconcile(before, desired, forced=True)
     keys = (resource_status.key for resource_status in status.resources)
     context.require_patterns_to_match(keys, desired.values(), status.unlisted)
     return run.stop.code or status.exit_code or ExitCode.OK
 
 
-def _log_target(context: RunContext) -> None:
-    target_line = text.target_line(context.target.id)
-    logger.info("%s, owner %s, policy %s", target_line, context.config.owner, context.config.policy)
-
-
 def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
     """Run cycles until a signal stops the daemon."""
     context = run.context
-    elector = make_elector(context.invocation, context.target.id, context.config.owner)
     with ExitStack() as opened:
         run.notifier = open_notifier(
             context.invocation.file.notify, context.config.name, run.metrics.count_notification
         )
         opened.callback(run.notifier.stop)
-        if elector is not None:
-            run.may_write = opened.enter_context(keep_renewed(elector))
-            run.lease = elector.lease
-        daemon = _make_daemon(run)
-        run.on_heartbeat = daemon.record_heartbeat
-        context.target.on_response(daemon.record_heartbeat)
+        daemon = open_loop(run, opened, on_heartbeat=lambda: systemd.notify(systemd.ALIVE))
         records = opened.enter_context(recent_records())
         url = opened.enter_context(_serve_status(run, daemon, address, records))
         # Logged last, so that an invalid --listen is the only line.
-        _log_target(context)
+        log_target(context)
         logger.info("status at %s", url)
         systemd.notify(systemd.READY)
         daemon.run(_wakes(run, daemon))
         systemd.notify(systemd.STOPPING)
     logger.info("stopped by %s", run.stop.signal_name)
     return ExitCode.OK
-
-
-def _make_daemon(run: DaemonRun) -> Daemon:
-    inputs = LoopInputs(
-        fingerprint=run.fingerprint,
-        begin=run.begin,
-        look_now=run.look_now,
-        monotonic=steady_seconds,
-        now=time.time,
-        jitter=random.random,
-        on_heartbeat=lambda: systemd.notify(systemd.ALIVE),
-        is_leader=run.may_write,
-        lease=run.lease,
-    )
-    runner = CycleRunner(run, steady_seconds, time.time)
-    return Daemon(runner, inputs, _initial_status(run.context))
 
 
 def _serve_status(
@@ -165,28 +135,5 @@ def _wakes(run: DaemonRun, daemon: Daemon) -> Iterator[bool]:
     wakes = watch(paths, stop) if paths else ticks(stop, daemon.wait_for_request)
     for files_changed in wakes:
         if run.stop.take_reload():
-            _reload(run, daemon)
+            reload_loop(run, daemon)
         yield files_changed
-
-
-def _reload(run: DaemonRun, daemon: Daemon) -> None:
-    try:
-        context = reload_run(run.context, max_updates=DAEMON_UPDATES)
-    except UsageError as error:
-        logger.error("the configuration was not reloaded: %s", error)  # noqa: TRY400
-        return
-    configure_logging(context.invocation)
-    logger.info("the configuration was reloaded; policy %s", context.config.policy)
-    run.context = context
-    run.cache.description_cycles = _description_cycles(context.invocation)
-    daemon.reconfigure(context.invocation["interval"], context.config.policy)
-
-
-def _initial_status(context: RunContext) -> DaemonStatus:
-    return DaemonStatus(
-        target=context.target.id,
-        owner=context.config.owner,
-        policy=context.config.policy,
-        started_at=time.time(),
-        interval_seconds=context.invocation["interval"],
-    )

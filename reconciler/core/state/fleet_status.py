@@ -1,0 +1,64 @@
+"""The status of one of many targets, in a few words."""
+
+from dataclasses import dataclass
+
+from reconciler.core.state.daemon_status import DaemonStatus, State
+
+# The worst first. Suspended resources differ on purpose.
+_WORST_STATES = (State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSummary:
+    """The status of one of many targets.
+
+    Attributes:
+        health: The word that the page of the target shows.
+        cycle: Number of the last started cycle; 0 before the first.
+        finished_at: When the last finished cycle ended, in seconds since 1970.
+        exit_code: Exit code of that cycle.
+        commit: Commit of the last valid manifests, if it is known.
+        error: Why the target could not be opened or read.
+        link: The path of the target's page on the server.
+    """
+
+    target: str
+    health: str
+    cycle: int
+    finished_at: float | None
+    exit_code: int | None
+    commit: str | None
+    error: str | None
+    link: str
+
+
+def summarize(status: DaemonStatus, link: str, *, healthy: bool) -> TargetSummary:
+    """Return the summary of ``status``; ``healthy``: whether the loop responds."""
+    return TargetSummary(
+        target=status.target.name,
+        health=health_word(status, healthy=healthy),
+        cycle=status.cycle,
+        finished_at=status.cycle_finished_at,
+        exit_code=None if status.exit_code is None else int(status.exit_code),
+        commit=None if status.revision is None else status.revision.commit,
+        error=status.error,
+        link=link,
+    )
+
+
+def health_word(status: DaemonStatus, *, healthy: bool) -> str:
+    """Return the worst finding in one or two words, as the page does."""
+    states = {resource.state for resource in status.resources}
+    if not healthy:
+        return "stuck"
+    if status.error is not None or status.unlisted:
+        return State.UNREADABLE
+    for state in (State.FAILED, State.UNREADABLE):
+        if state in states:
+            return state
+    if not status.source_valid:
+        return "invalid manifests"
+    for state in _WORST_STATES:
+        if state in states:
+            return state
+    return "starting" if status.cycle_finished_at is None else State.IN_SYNC

@@ -1,0 +1,145 @@
+"""ASGI application of a daemon of many targets: each has an application below its own path."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from urllib.parse import quote, unquote
+
+from reconciler import pages
+from reconciler.core.state.fleet_status import TargetSummary
+from reconciler.serving.requests import JSON, Message, Receive, Send, read_body
+from reconciler.web.application import (
+    Access,
+    HttpError,
+    Response,
+    WebApplication,
+    path_of,
+    require_method,
+)
+from reconciler.web.metrics import FleetScrape, exposition
+from reconciler.web.status_app import StatusApp
+
+ROOT = "/targets/"
+RenderSummaries = Callable[[Sequence[TargetSummary]], str]
+
+
+def path_of_target(target: str) -> str:
+    """Return the path of the application of ``target``, which ends with a slash."""
+    return f"{ROOT}{quote(target, safe='')}/"
+
+
+class FleetApp(WebApplication):
+    """ASGI application that shows all targets, and passes requests to the one of each."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, StatusApp],
+        *,
+        document: RenderSummaries,
+        page: RenderSummaries,
+        access: Access,
+    ) -> None:
+        """Create the application.
+
+        Args:
+            targets: The application of each target.
+            document: Renders the targets as JSON.
+            page: Renders the targets as HTML.
+            access: Which requests are accepted.
+        """
+        super().__init__(access)
+        self._targets = targets
+        self._document = document
+        self._page = page
+        style = pages.daemon_page()["page.css"]
+        self._reads: dict[str, Callable[[], Response]] = {
+            "/status": self._status,
+            "/metrics": self._metrics,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/page.css": partial(Response, style.text.encode(), style.content_type.encode()),
+        }
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Respond to one request, or let the application of its target respond."""
+        name, slash, rest = path_of(scope).removeprefix(ROOT).partition("/")
+        target = self._targets.get(unquote(name)) if path_of(scope).startswith(ROOT) else None
+        if target is None or not slash:
+            await super().__call__(scope, receive, send)
+        else:
+            path = f"/{rest}"
+            inner = {**scope, "path": unquote(path), "raw_path": path.encode("latin-1")}
+            await target(inner, receive, send)
+
+    async def respond(self, scope: Message, receive: Receive) -> Response:
+        """Return the response to a request for a known host."""
+        path = path_of(scope)
+        if await self.is_webhook(scope, receive):
+            # Which repository was pushed to is not read: each source finds its own commits.
+            for application in self._targets.values():
+                application.look_now()
+            return Response(b"looking for new commits\n", status=202)
+        await read_body(receive)
+        name = unquote(path.removeprefix(ROOT))
+        if path.startswith(ROOT) and name in self._targets:
+            require_method(scope, "GET", "HEAD")
+            location = path_of_target(name).encode()
+            return Response(b"", status=308, headers=((b"location", location),))
+        if path == "/":
+            require_method(scope, "GET", "HEAD")
+            return self._status() if _wants_json(scope) else self._show()
+        if path in self._reads:
+            require_method(scope, "GET", "HEAD")
+            return self._reads[path]()
+        raise HttpError(
+            404,
+            f"there is no such path: this daemon has {len(self._targets)} targets, so pass"
+            f" --target NAME, or put {ROOT}NAME in front",
+        )
+
+    def _summaries(self) -> list[TargetSummary]:
+        return [
+            application.summary(path_of_target(name)) for name, application in self._targets.items()
+        ]
+
+    def _status(self) -> Response:
+        text = self._document(self._summaries())
+        return Response(text.encode(errors="backslashreplace"), JSON)
+
+    def _show(self) -> Response:
+        text = self._page(self._summaries())
+        return Response(text.encode(errors="backslashreplace"), b"text/html; charset=utf-8")
+
+    def _metrics(self) -> Response:
+        scrapes = {name: application.scrape() for name, application in self._targets.items()}
+        text, kind = exposition(FleetScrape(scrapes))
+        return Response(text, kind.encode())
+
+    def _health(self) -> Response:
+        stuck = [
+            name for name, application in self._targets.items() if not application.is_healthy()
+        ]
+        if not stuck:
+            return Response(b"ok\n")
+        text = f"the loops of these targets are stuck: {', '.join(stuck)}\n"
+        return Response(text.encode(errors="backslashreplace"), status=503)
+
+    def _readiness(self) -> Response:
+        """Respond 200 if one target is ready and each other one has told why it is not.
+
+        A target that cannot be reached must not keep a new version of the daemon from its start.
+        """
+        reasons = {
+            name: application.not_ready_reason() for name, application in self._targets.items()
+        }
+        starting = [
+            name for name, application in self._targets.items()
+            if reasons[name] and application.summary("").health == "starting"
+        ]  # fmt: skip
+        if not starting and not all(reasons.values()):
+            return Response(b"ok\n")
+        lines = [f"{name}: {reason}\n" for name, reason in reasons.items() if reason]
+        return Response("".join(lines).encode(errors="backslashreplace"), status=503)
+
+
+def _wants_json(scope: Message) -> bool:
+    return JSON in dict(scope["headers"]).get(b"accept", b"")
