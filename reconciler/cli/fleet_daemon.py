@@ -3,7 +3,7 @@
 import logging
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -15,6 +15,7 @@ from reconciler.cli.logs import recent_records
 from reconciler.cli.run_context import Shared
 from reconciler.cli.signals import StopRequest, stop_on_signals
 from reconciler.cli.target_daemon import FleetParts, TargetDaemon
+from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.daemon import systemd
 from reconciler.daemon.shared_watch import SharedWatch
@@ -79,6 +80,7 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
             SharedWatch(stop.stop_requested, threads.start),
         )
         daemons = [TargetDaemon(member, stop, parts) for member in members]
+        _require_different_owners(daemons)
         _raise_file_limit(len(members), invocation["parallelism"])
         with ExitStack() as opened:
             for daemon in daemons:
@@ -100,6 +102,18 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
             raise threads.failure
     logger.info("stopped by %s", stop.signal_name)
     return ExitCode.OK
+
+
+def _require_different_owners(daemons: Sequence[TargetDaemon]) -> None:
+    """Reject two targets that own the same resources: each would undo what the other writes."""
+    first_by_ownership: dict[Hashable, TargetDaemon] = {}
+    for daemon in daemons:
+        first = first_by_ownership.setdefault(daemon.ownership, daemon)
+        if first is not daemon:
+            raise UsageError(
+                f"{first.name} and {daemon.name} have the same account, region and owner, so each"
+                " would delete the resources of the other: give each of them its own owner"
+            )
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.daemon.watch import ticks
 from reconciler.render import json_output
+from reconciler.settings.target_config import TargetConfig
 from reconciler.web.application import Access
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
@@ -64,6 +65,10 @@ class TargetDaemon:
     """The daemon of one target. Until the target is open, the status says why it is not.
 
     Other threads may use all methods except ``run``.
+
+    Attributes:
+        name: The name of the target.
+        ownership: The account, region and owner, as far as settings tell them.
     """
 
     def __init__(self, invocation: Invocation, stop: StopRequest, parts: FleetParts) -> None:
@@ -77,6 +82,7 @@ class TargetDaemon:
         self._parts = parts
         config = self._settings.config
         self.name = config.name
+        self.ownership = (*_account(config), config.owner)
         self.metrics = Metrics()
         self.notifier = open_notifier(
             invocation.file.notify, config.name, self.metrics.count_notification
@@ -255,3 +261,9 @@ class TargetDaemon:
             logger.error("the configuration was not reloaded: %s", error)  # noqa: TRY400
         else:
             logger.info("the configuration was reloaded; policy %s", self._settings.config.policy)
+
+
+def _account(config: TargetConfig) -> tuple[str | None, ...]:
+    # Without an account in the settings, the credentials decide.
+    credentials = (config.profile, config.role_arn) if config.account is None else ()
+    return config.url, config.account, config.region, *credentials

@@ -300,6 +300,21 @@ def test_a_target_without_owner_ends_the_daemon_before_anything_runs(
     assert [meshes(endpoint.url, account) for account in ACCOUNTS.values()] == [{}, {}, {}]
 
 
+def test_two_targets_that_own_the_same_resources_end_the_daemon_before_anything_runs(
+    cli: Cli, write: Write, endpoint: LocalEndpoint
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    same = OTHER.format(url=endpoint.url) + f'account = "{ACCOUNTS["one"]}"\n'
+    write_targets(write, endpoint.url, more=same)
+    refused = cli("run", "--all-targets")
+    assert (refused.code, refused.out) == (64, "")
+    assert refused.err == (
+        "reconciler: shop-one and other have the same account, region and owner, so each would"
+        " delete the resources of the other: give each of them its own owner\n"
+    )
+    assert [meshes(endpoint.url, account) for account in ACCOUNTS.values()] == [{}, {}, {}]
+
+
 def test_a_defect_in_one_loop_ends_the_daemon_loudly(
     cli: Cli,
     write: Write,
