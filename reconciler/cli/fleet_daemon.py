@@ -105,7 +105,7 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
 
 
 def _require_different_owners(daemons: Sequence[TargetDaemon]) -> None:
-    """Reject two targets that own the same resources: each would undo what the other writes."""
+    """Reject two targets that own the same resources: each would undo the writes of the other."""
     first_by_ownership: dict[Hashable, TargetDaemon] = {}
     for daemon in daemons:
         first = first_by_ownership.setdefault(daemon.ownership, daemon)
