@@ -22,6 +22,8 @@ from reconciler.envoy.translate import TranslateOptions
 
 HISTORY_SECONDS = 600.0
 MAX_HISTORY = 64
+# For each of them, a proxy with an unknown version is translated once.
+MAX_OLDER = 16
 
 logger = logging.getLogger("reconciler.envoy")
 
@@ -86,7 +88,7 @@ class ControlPlane:
     # Earlier states of meshes, with the time when each was replaced. A proxy of another server has
     # one of them.
     _older: dict[MeshId, deque[tuple[float, MeshState]]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_HISTORY))
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_OLDER))
     )
 
     def __post_init__(self) -> None:

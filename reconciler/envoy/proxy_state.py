@@ -131,24 +131,29 @@ class ProxyHistory:
             version: The version that the proxy has.
             names: The names that the proxy asks for, if it asks for this type by name.
         """
-        found = self._find(type_url, version, names)
-        while version and found is None:
-            state = self.older(self._older_read)
-            if state is None:
-                break
+        if not version:
+            return None
+        known: list[TypeState] = []
+        for content in self._newest_first(type_url):
+            # Another server recorded whole states; this one recorded its responses.
+            whole_and_named = [content]
+            if type_url in NAMED_TYPES:
+                whole_and_named.append(content.only(names))
+            for candidate in _with_unions(whole_and_named, known):
+                if candidate.version == version:
+                    return candidate
+            known += whole_and_named
+        return None
+
+    def _newest_first(self, type_url: str) -> Iterator[TypeState]:
+        """Yield all contents of a type, and then read those before this history."""
+        yield from [content for _, content in reversed(self._contents[type_url])]
+        while (state := self.older(self._older_read)) is not None:
             self._older_read += 1
             for name in TYPES:
                 kept = self._contents[name]
                 kept.appendleft((kept[0][0] if kept else 0.0, state[name]))
-            found = self._find(type_url, version, names)
-        return found
-
-    def _find(self, type_url: str, version: str, names: Collection[str]) -> TypeState | None:
-        known = [content for _, content in reversed(self._contents[type_url])]
-        if type_url in NAMED_TYPES:
-            # Another server recorded whole states; this one recorded its responses.
-            known += [content.only(names) for content in known]
-        return next((found for found in _with_unions(known) if found.version == version), None)
+            yield state[type_url]
 
     def newest(self, type_url: str, names: Collection[str]) -> TypeState:
         """Return the resource that was served last under each of `names`."""
@@ -158,8 +163,8 @@ class ProxyHistory:
         return TypeState(found)
 
 
-def _with_unions(known: Sequence[TypeState]) -> Iterator[TypeState]:
-    """Yield all contents, and those that another server sends on the way from one to the next."""
-    yield from known
-    for place, newer in enumerate(known):
-        yield from (newer.over(older) for older in known[place + 1 :])
+def _with_unions(contents: Sequence[TypeState], newer: Sequence[TypeState]) -> Iterator[TypeState]:
+    """Yield ``contents``, and those that another server sends on the way to newer ones."""
+    yield from contents
+    for older in contents:
+        yield from (content.over(older) for content in newer)
