@@ -95,6 +95,7 @@ class TargetDaemon:
         self._attempts = 0
         self._daemon: Daemon | None = None
         self._request: CycleRequest | None = None
+        self._requested = 0
         self._opening = Lock()
         self._sources: Sequence[str] = invocation.paths or (config.source.source or "",)
 
@@ -139,6 +140,7 @@ class TargetDaemon:
                 )
             request = CycleRequest(releases_pin, allow_rewind)
             self._request = (self._request or CycleRequest()) | request
+            self._requested += 1
             # The next attempt to open the target decides.
             self._status = replace(self._status, exit_code=None)
             return 1
@@ -154,10 +156,11 @@ class TargetDaemon:
         """Run cycles until a signal stops the daemon; open the target again if that fails."""
         with logging_target(self.name):
             while not self._stop.stop_requested.is_set():
+                requested = self._requested
                 try:
                     self._run_cycles()
                 except ReconcilerError as error:
-                    self._fail(error)
+                    self._fail(error, requested)
                     self._pause(Schedule(self._status.interval_seconds).retry_delay(self._attempts))
 
     def _run_cycles(self) -> None:
@@ -232,15 +235,23 @@ class TargetDaemon:
                     self._settings = read_run_settings(run.context.invocation, DAEMON_UPDATES)
             yield files_changed
 
-    def _fail(self, error: ReconcilerError) -> None:
-        """Log, record and show why the target cannot be opened."""
+    def _fail(self, error: ReconcilerError, requested: int) -> None:
+        """Log, record and show why the target cannot be opened.
+
+        Args:
+            error: The reason.
+            requested: Number of requests at the start of the attempt; later ones wait for the next.
+        """
         self._attempts += 1
         if self._status.error != str(error):
             logger.error("the target cannot be opened, nothing was changed: %s", error)
         self._recorder.start(time.time()).record_failure(str(error), code_of(error))
         with self._opening:
-            self._request = None
-            self._status = replace(self._status, error=str(error), exit_code=ExitCode.ERROR)
+            is_answered = requested == self._requested
+            if is_answered:
+                self._request = None
+            code = ExitCode.ERROR if is_answered else None
+            self._status = replace(self._status, error=str(error), exit_code=code)
         self.notifier.notify(self._status, None, time.time())
 
     def _pause(self, seconds: float) -> None:

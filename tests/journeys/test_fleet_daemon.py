@@ -236,7 +236,8 @@ def test_a_target_that_refuses_is_opened_when_it_answers(
     assert fleet.get("/targets/other/readyz").status == 503
     with LocalEndpoint(None, port=port):
         asked = cli("reconcile", "--url", fleet.url, "--target", "other")
-        assert (asked.code, asked.out) == (0, "Cycle 1 ended with 0 (ok).\n")
+        # The attempt after the reload may have opened it before.
+        assert asked.code == 0, (asked, fleet.log)
         assert fleet.health("other") == {"in sync"}
     log = fleet.stop()
     assert log.count("other: the target cannot be opened") == 1
