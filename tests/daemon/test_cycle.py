@@ -240,9 +240,59 @@ def test_under_policy_observe_drift_is_shown_and_not_repaired() -> None:
     life.cycle()
     life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
     update_by_hand(life, "a")
-    assert life.cycle() == {"a": State.DRIFTED}
-    assert life.status.resources[0].cause is Cause.DRIFT
+    for forced in (False, False, True):
+        assert life.cycle(forced=forced) == {"a": State.DRIFTED}
+        (item,) = life.status.resources
+        assert (item.cause, item.since) == (Cause.DRIFT, 1_120)
     assert life.status.calls.get("update") is None
+
+
+def test_drift_lasts_until_it_is_in_sync_or_accepted_by_the_manifest() -> None:
+    life = Life("a")
+    life.cycle()
+    in_sync = life.means.target.resources[mesh("a")]
+    life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
+    update_by_hand(life, "a")
+    life.cycle()
+    for manifest, cause in ((ALLOW, Cause.BOTH), (DROP, Cause.DRIFT)):
+        life.means.desired = (desired("a", manifest),)
+        assert life.cycle() == {"a": State.DRIFTED}
+        assert life.status.resources[0].cause is cause
+    life.means.desired = (desired("a", {}),)
+    assert life.cycle() == {"a": State.IN_SYNC}
+    life.means.desired = (desired("a", DROP),)
+    life.means.target.resources[mesh("a")] = replace(in_sync, version=3)
+    assert life.cycle() == {"a": State.IN_SYNC}
+
+
+def test_drift_whose_repair_fails_stays_drift() -> None:
+    life = Life("a")
+    life.cycle()
+    update_by_hand(life, "a")
+    life.fail("a", "update")
+    for _ in range(3):
+        assert life.cycle() == {"a": State.FAILED}
+        assert life.status.resources[0].cause is Cause.DRIFT
+
+
+def test_an_update_that_failed_midway_is_no_drift_for_the_manifest_after_it() -> None:
+    life = Life("a")
+    life.cycle()
+    resources = life.means.target.resources
+    recorded = resources[mesh("a")].tags
+
+    def lose_record(operation: str, key: Key) -> None:
+        if operation == "update":
+            resources[key] = replace(resources[key], tags=recorded)
+            raise RejectedError("not allowed to write tags")
+
+    life.means.desired, life.means.target.after = (desired("a", ALLOW),), lose_record
+    assert life.cycle() == {"a": State.FAILED}
+    assert resources[mesh("a")].spec == ALLOW
+    life.means.restraint = GuardSettings(policy=Policy.OBSERVE)
+    life.means.desired = (desired("a", {}),)
+    assert life.cycle() == {"a": State.PENDING}
+    assert life.status.resources[0].cause is Cause.UNKNOWN
 
 
 def test_an_update_before_the_first_cycle_may_be_of_a_run_that_was_killed() -> None:

@@ -121,10 +121,14 @@ class SentFindings:
             if finding.kind in self.kinds
         }
         lasting = {fingerprint: finding for fingerprint, finding in found.items() if finding.lasts}
-        # A change that was not tried, or met another one, says nothing about the finding before.
-        undecided = {str(it.key) for it in status.resources if it.state in _UNDECIDED}
         new, due = self._new(found), self._due(lasting, now)
-        over = self._over(lasting.values(), undecided)
+        gone = self._gone(lasting.values())
+        is_open = partial(_is_open, {str(item.key): item.state for item in status.resources})
+        over = tuple(
+            replace(finding, text=f"over: {finding.text}", lasts=False)
+            for finding in gone.values()
+            if not is_open(finding)
+        )
         notify = partial(
             Notification,
             target=status.target,
@@ -141,7 +145,7 @@ class SentFindings:
         kept = {
             fingerprint: sent
             for fingerprint, sent in self._sent.items()
-            if fingerprint in lasting or sent.finding.subject in undecided
+            if fingerprint in lasting or (fingerprint in gone and is_open(sent.finding))
         }
         added = {
             fingerprint: _Sent(finding, now)
@@ -173,15 +177,22 @@ class SentFindings:
             if fingerprint in lasting and 0 < self.remind_seconds <= now - sent.at
         }
 
-    def _over(self, lasting: Iterable[Finding], undecided: Container[str]) -> tuple[Finding, ...]:
-        """Return the findings that are over; another reason for one subject does not end it."""
+    def _gone(self, lasting: Iterable[Finding]) -> Mapping[_Fingerprint, Finding]:
+        """Return the sent findings that no other of their kind and subject replaces."""
         subjects = {(finding.kind, finding.subject) for finding in lasting}
-        sent_findings = (sent.finding for sent in self._sent.values())
-        return tuple(
-            replace(finding, text=f"over: {finding.text}", lasts=False)
-            for finding in sent_findings
-            if (finding.kind, finding.subject) not in subjects and finding.subject not in undecided
-        )
+        return {
+            fingerprint: sent.finding
+            for fingerprint, sent in self._sent.items()
+            if (sent.finding.kind, sent.finding.subject) not in subjects
+        }
+
+
+def _is_open(states: Mapping[str, State], finding: Finding) -> bool:
+    """Return whether the state of its resource does not show that ``finding`` is over."""
+    state = states.get(finding.subject, State.IN_SYNC)
+    # A change that was not tried, or met another one, says nothing about the finding before. Drift
+    # whose repair failed, is withheld or suspended is still there.
+    return state in _UNDECIDED or (finding.kind is FindingKind.DRIFT and state != State.IN_SYNC)
 
 
 def without_numbers(text: str) -> str:

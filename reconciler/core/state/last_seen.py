@@ -18,7 +18,8 @@ class LastSeen:
     """When this process last read each owned resource, by key.
 
     Attributes:
-        settled: Keys that were in sync at the end of the last cycle, with a complete record.
+        settled: Keys that this process read or brought in sync, with a complete record. They stay
+            while it knows that it did not write another spec since, so a later spec is drift.
     """
 
     at: Mapping[Key, float] = field(default_factory=dict)
@@ -55,9 +56,21 @@ class LastSeen:
                     known.pop(outcome.change.key, None)
                 else:
                     known[outcome.change.key] = written_at
-        applied = {item.change.key for item in report.outcomes if isinstance(item, Applied)}
+        return LastSeen(known, self._settled_after(report))
+
+    def _settled_after(self, report: Report) -> frozenset[Key]:
+        plan, outcomes = report.plan, report.outcomes
+        applied = {item.change.key for item in outcomes if isinstance(item, Applied)}
         unrenewed = {renewal.key for renewal in plan.renewals}
-        return LastSeen(known, frozenset(applied | ({*plan.unchanged} - unrenewed)))
+        # A failed update may have written the spec of a new manifest, without its record. A failed
+        # repair can only have written the spec that the record attests.
+        unclear = {
+            item.change.key
+            for item in outcomes
+            if isinstance(item, Failed) and item.change.cause is not Cause.DRIFT
+        }
+        kept = self.settled.intersection(plan.keys) - unclear
+        return frozenset(applied | ({*plan.unchanged} - unrenewed) | kept)
 
     def _with_cause(self, change: Change) -> Change:
         last_seen_at = self.at.get(change.key)

@@ -155,6 +155,24 @@ def test_a_failed_change_that_is_not_tried_again_is_not_over(state: State) -> No
     assert rounds == [["failed 1"], [], [], [], ["recovered 1"]]
 
 
+@pytest.mark.parametrize("state", [state for state in State if state is not State.IN_SYNC])
+def test_drift_is_over_when_the_resource_is_in_sync(state: State) -> None:
+    receiver = Receiver(frozenset({FindingKind.DRIFT, FindingKind.RECOVERED}))
+    drifted = status(resource("a", State.DRIFTED))
+    rounds = [drifted, status(resource("a", state)), drifted, status(resource("a", State.IN_SYNC))]
+    assert [receiver.kinds(it) for it in rounds] == [["drift 1"], [], [], ["recovered 1"]]
+
+
+def test_another_cause_of_a_drift_has_one_recovery() -> None:
+    receiver = Receiver()
+    causes = [
+        replace(resource("a", State.DRIFTED), cause=it) for it in (Cause.MISSING, Cause.DRIFT)
+    ]
+    found = [receiver.kinds(status(it)) for it in causes]
+    found += [receiver.kinds(status(resource("a", State.PENDING))), receiver.kinds(START)]
+    assert found == [["drift 1"], ["drift 1"], [], ["recovered 1"]]
+
+
 def test_a_number_in_a_reason_does_not_make_it_another_finding() -> None:
     receiver = Receiver()
     found = [

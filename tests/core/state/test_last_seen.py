@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import NOW, SYNC, desired, key, listening, mesh, plan, present, route
+from builders import NOW, SYNC, desired, egress, key, listening, mesh, plan, present, route
 
 from reconciler import limits
 from reconciler.core.changes import Cause, Change, Create, ReasonCode
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.plan import Plan
-from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped
+from reconciler.core.report import Applied, Failed, Outcome, Report, Skipped, Stale
 from reconciler.core.resources import Desired, LiveResource, Suspension, Unreadable
 from reconciler.core.state.last_seen import LastSeen
 from reconciler.core.state.repair_loops import RepairLoops
@@ -130,3 +130,41 @@ def test_what_was_written_or_in_sync_with_its_record_is_settled() -> None:
     failed, new = sorted(made.changes, key=lambda change: change.key)
     report = Report(made, (Failed(failed, "why"), Applied(new)))
     assert LastSeen().after(report, 10.0, 15.0).settled == {mesh("new"), mesh("same")}
+
+
+SAME = desired("a", egress("DROP_ALL"))
+DRIFT = plan(SAME, present("a", egress("ALLOW_ALL"), applied=SAME))
+CHANGED = plan(
+    desired("a", egress("DROP_ALL"), tags={"team": "pay"}),
+    present("a", egress("DROP_ALL"), applied=SAME),
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome", "settled"),
+    [
+        (DRIFT, Skipped, True),
+        (DRIFT, Stale, True),
+        (DRIFT, Failed, True),
+        (CHANGED, Skipped, True),
+        (CHANGED, Failed, False),
+    ],
+    ids=["skipped", "stale", "repair failed", "not tried", "may be written without its record"],
+)
+def test_what_was_settled_stays_so_unless_this_process_may_have_written_another_spec(
+    made: Plan, outcome: Callable[[Change, str], Outcome], *, settled: bool
+) -> None:
+    report = Report(made, tuple(outcome(change, "why") for change in made.changes))
+    seen = LastSeen(settled=frozenset({mesh("a")}))
+    assert (seen.after(report, 10.0, 15.0).settled == {mesh("a")}) == settled
+    assert LastSeen().after(report, 10.0, 15.0).settled == frozenset()
+
+
+def test_a_withheld_difference_stays_settled_and_a_key_without_a_verdict_does_not() -> None:
+    withheld = plan(
+        SAME,
+        present("a", egress("ALLOW_ALL"), applied=SAME),
+        guards=GuardSettings(policy=Policy.OBSERVE),
+    )
+    seen = LastSeen(settled=frozenset({mesh("a"), mesh("gone")}))
+    assert seen.after(Report(withheld, ()), 10.0, 15.0).settled == {mesh("a")}
