@@ -2,12 +2,13 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
 import urllib3
 from conftest import Cli, Start, Write
-from daemons import eventually
+from daemons import ended, eventually
 from manifest_text import mesh_yaml
 from repository import commit_all
 
@@ -173,6 +174,47 @@ def test_every_command_that_writes_is_recorded(
     write("manifests/b.yaml", mesh_yaml("b"))
     cli("run", "--once", *where)
     assert [run["command"] for run in runs(cli)] == ["run", "adopt", "release", "apply"]
+
+
+def set_fault(endpoint: LocalEndpoint, **fault: object) -> None:
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [fault]})
+
+
+def test_a_single_cycle_is_recorded_with_its_end(
+    cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint, here: Path
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    commit = commit_all(here)
+    for _ in range(2):
+        assert cli("run", "--once", *where).code == 0
+    (run,) = runs(cli)
+    assert (run["counts"], run["exit_code"], run["commit"]) == ({"applied": 1}, 0, commit)
+    assert cli("history").out.endswith("  1 applied (exit code 0)\n")
+    write("manifests/b.yaml", mesh_yaml("b"))
+    set_fault(endpoint, operation="CreateMesh", fault="error", status=400)
+    assert cli("run", "--once", *where).code == 1
+    assert (runs(cli)[0]["counts"], runs(cli)[0]["exit_code"]) == ({"failed": 1}, 1)
+    set_fault(endpoint, operation="ListMeshes", fault="error", status=400)
+    assert cli("run", "--once", *where).code == 1
+    assert "ListMeshes" in str(runs(cli)[0]["error"])
+    assert [run["exit_code"] for run in runs(cli)] == [1, 1, 0]
+
+
+@pytest.mark.process
+def test_a_single_cycle_that_a_signal_stops_is_recorded_with_its_end(
+    cli: Cli, write: Write, start: Start, endpoint: LocalEndpoint
+) -> None:
+    for name in "abc":
+        write(f"manifests/{name}.yaml", mesh_yaml(name))
+    set_fault(endpoint, operation="CreateMesh", fault="delay", seconds=2)
+    process = start("manifests", "--once", "--parallelism", "1")
+    eventually(lambda: [run["exit_code"] for run in runs(cli)] == [None])
+    assert ended(process, signal.SIGTERM)[0] == 143
+    (run,) = runs(cli)
+    counts = run["counts"]
+    assert isinstance(counts, dict)
+    assert (counts.keys() <= {"applied", "skipped"}, sum(counts.values())) == (True, 3)
+    assert run["exit_code"] == 143
 
 
 def test_a_forge_names_its_user_and_job(

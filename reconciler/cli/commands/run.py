@@ -82,9 +82,12 @@ def _run_once(run: DaemonRun) -> ExitCode:
         status = initial_status(context.invocation, context.config, context.target.id)
         before = replace(status, revision=loaded.revision)
         status = runner.reconcile(before, desired, forced=True)
+        code = run.stop.code or status.exit_code or ExitCode.OK
+        # Before the lock is released, which may fail.
+        run.end(replace(status, exit_code=code))
     keys = (resource_status.key for resource_status in status.resources)
     context.require_patterns_to_match(keys, desired.values(), status.unlisted)
-    return run.stop.code or status.exit_code or ExitCode.OK
+    return code
 
 
 def _run_forever(run: DaemonRun, address: tuple[str, int]) -> ExitCode:
