@@ -37,6 +37,8 @@ VERIFY_FIRST_DELAY_SECONDS = 0.5
 VERIFY_MAX_DELAY_SECONDS = 8.0
 # A supervisor allows ten seconds for stopping; two of them remain for the report.
 ABANDON_TIMEOUT_SECONDS = 8.0
+# A signal within this time of the first one repeats it; a later one stops immediately.
+SAME_SIGNAL_SECONDS = 1.0
 
 # Up to this many last-applied records are renewed in one run.
 MAX_RENEWALS = 1_000

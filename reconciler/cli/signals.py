@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
@@ -22,8 +23,8 @@ CODES = {
     signal.SIGHUP: ExitCode.TERMINATED,
 }
 FINISHING_MESSAGE = (
-    "stopping when the calls in progress have ended; a second signal stops at once and may leave "
-    "routes detached"
+    "stopping when the calls in progress have ended; another signal after a second stops at once "
+    "and may leave routes detached"
 )
 
 logger = logging.getLogger(__name__)
@@ -107,15 +108,22 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[StopRequest]:
-    """Yield a request to stop, which the first signal sets; a second signal ends the process.
+def stop_on_signals(
+    *, daemon: bool = False, message: str = "", clock: Callable[[], float] = time.monotonic
+) -> Iterator[StopRequest]:
+    """Yield a request to stop, which the first signal sets; a later signal ends the process.
+
+    ``timeout`` signals the process and then its process group, which the process is in too: signals
+    within a second of the first one are the same request.
 
     Args:
         daemon: Whether the process ends 8 seconds after the first signal, even with calls in
             progress, and whether SIGHUP reloads the configuration.
         message: Text for stderr after the first signal.
+        clock: Returns the time in seconds.
     """
     stop = StopRequest()
+    requested_at = 0.0
 
     def abandon(_number: int, _frame: FrameType | None) -> None:
         # An error in logging must not keep the process from ending.
@@ -126,12 +134,15 @@ def stop_on_signals(*, daemon: bool = False, message: str = "") -> Iterator[Stop
         os._exit(ExitCode.OK)
 
     def request_stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal requested_at
         if stop.stop_requested.is_set():
+            is_repeated = clock() - requested_at < limits.SAME_SIGNAL_SECONDS
             # Closing the terminal after Ctrl-C is not a second request.
-            if number != signal.SIGHUP:
+            if number != signal.SIGHUP and not is_repeated:
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
             return
+        requested_at = clock()
         stop.code, stop.signal_name = CODES[signal.Signals(number)], signal.Signals(number).name
         stop.stop_requested.set()
         if daemon:

@@ -1,6 +1,8 @@
 """Requests by signals: a handler makes them at any moment of the thread that takes them."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,3 +62,29 @@ def test_a_wait_without_a_signal_ends_after_its_timeout() -> None:
     assert not event.wait(0.001)
     assert not event.wait(-1)
     assert not event.is_set()
+
+
+SENDS_TWICE = """
+import os, signal, sys
+from reconciler.cli.signals import stop_on_signals
+
+now = 100.0
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+with stop_on_signals(clock=lambda: now) as stop:
+    for after in (0.0, float(sys.argv[2])):
+        now = 100.0 + after
+        os.kill(os.getpid(), int(sys.argv[1]))
+print("reported", int(stop.code))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_p03_a_second_signal_stops_at_once_unless_it_repeats_the_first(number: int, code: int) -> None:
+    # timeout signals a process, and then the process group that it is in.
+    for after, returned, out in (("0.99", 0, f"reported {code}\n"), ("1", -number, "")):
+        run = subprocess.run(
+            [sys.executable, "-c", SENDS_TWICE, str(int(number)), after],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (run.returncode, run.stdout, run.stderr) == (returned, out, "")
