@@ -30,7 +30,8 @@ def test_each_script_is_what_the_command_prints(shell: Shell, name: str) -> None
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("''", [*COMMANDS]),
+        ("''", [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)]),
+        ("envoy b", ["bootstrap"]),
         ("pl", ["plan"]),
         ("plan --det", ["--detailed-exitcode"]),
         ("plan --policy ''", ["observe", "create-only", "upsert-only", "sync"]),

@@ -32,7 +32,11 @@ def arguments_of(command: str) -> list[click.Parameter]:
         found.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif command == "endpoint":
         task = click.Choice(["copy"])
-        found.append(click.Argument(["paths"], nargs=-1, metavar="[copy]", type=task))
+        found.append(
+            click.Argument(
+                ["paths"], required=False, metavar="[copy]", type=task, callback=_as_tuple
+            )
+        )
     elif command == "history":
         found.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
     elif command == "show":
@@ -70,5 +74,7 @@ def _require_keys(
     return patterns
 
 
-def _as_tuple(_context: click.Context, _parameter: click.Parameter, path: str) -> tuple[str]:
-    return (path,)
+def _as_tuple(
+    _context: click.Context, _parameter: click.Parameter, path: str | None
+) -> tuple[str, ...]:
+    return () if path is None else (path,)

@@ -14,11 +14,15 @@ import click
 from reconciler import limits
 from reconciler.cli.option_sources import option_values
 from reconciler.core.errors import ReconcilerError
+from reconciler.core.kinds import KINDS, PROXY_KINDS
+from reconciler.core.resources import Key
 from reconciler.settings.config_file import BUILT_IN, ConfigFile, read_file
 from reconciler.settings.target_config import source_of
 
 Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
+# These commands take the key of a virtual node or gateway.
+_PROXY_COMMANDS = ("envoy explain", "envoy bootstrap")
 # Options of a source that only some commands with keys have, with their default values.
 _NO_VARIABLES = {"var": (), "var_yaml": (), "var_file": (), "stack_outputs": (), "var_env": False}
 
@@ -39,7 +43,8 @@ def complete_keys(context: click.Context, _parameter: click.Parameter, start: st
             context.info_name, [*arguments[:-1]], context.parent, resilient_parsing=True
         )
     with suppress(ReconcilerError, OSError):
-        return _starting_with(start, _keys(context))
+        kinds = PROXY_KINDS if context.info_name in _PROXY_COMMANDS else KINDS
+        return _starting_with(start, (str(key) for key in _keys(context) if key.kind in kinds))
     return []
 
 
@@ -75,7 +80,7 @@ def _file_of(context: click.Context) -> ConfigFile:
     return file or read_file(None)
 
 
-def _keys(context: click.Context) -> list[str]:
+def _keys(context: click.Context) -> list[Key]:
     """Return the keys of the manifests, sorted."""
     # These imports take longer than all other completions.
     from reconciler.manifest.budget import TooSlowError  # noqa: PLC0415
@@ -101,4 +106,4 @@ def _keys(context: click.Context) -> list[str]:
         return []
     snapshot = read(paths, stdin=sys.stdin.buffer, exclude=config.exclude, check_time=check_time)
     loaded = load_manifests(snapshot.files, read_inputs(options, file), check_time=check_time)
-    return [str(resource.key) for resource in loaded.desired]
+    return [resource.key for resource in loaded.desired]

@@ -4,6 +4,7 @@ import errno
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from reconciler.cli.logs import start_logging
 from reconciler.cli.output import print_error, print_message, stop_printing
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -46,13 +50,29 @@ class Commands(click.Group):
         # A command may have two words.
         if " ".join(args[:2]) in COMMANDS:
             args = [" ".join(args[:2]), *args[2:]]
-        # The completion of a shell asks about words that are not yet a command.
-        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+        if ctx.resilient_parsing:
+            # The completion of a shell asks about words that are not yet a command.
+            ctx.obj = tuple(args)
+        elif args[0] not in COMMANDS:
             # The tables of options are not needed to run a command.
             from reconciler.cli.hints import describe_unknown_command  # noqa: PLC0415
 
             raise UsageError(f"{describe_unknown_command(args)} (see {ctx.command_path} --help)")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the next words of the commands, or the options, that begin with ``incomplete``."""
+        # No other command needs this module.
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        before = "".join(f"{word} " for word in ctx.obj or ())
+        summaries: dict[str, str | None] = {}
+        for name, command in COMMANDS.items():
+            if name.startswith(before + incomplete):
+                word, _, more = name.removeprefix(before).partition(" ")
+                summaries.setdefault(word, None if more else command.summary)
+        words = [CompletionItem(word, help=summary) for word, summary in summaries.items()]
+        return [*words, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each group under its heading, and then the options."""

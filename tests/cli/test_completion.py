@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 from conftest import Write
-from manifest_text import mesh_yaml
+from manifest_text import manifest_text, mesh_yaml
 
 from reconciler import limits
 from reconciler.cli.main import command_group
@@ -130,3 +130,31 @@ def test_codes_are_those_of_diagnostics_and_exits(complete: Complete) -> None:
     numbers = [code.number for code in Code]
     assert complete("explain", "MR06") == [it for it in numbers if it.startswith("MR06")]
     assert complete("explain", "with") == ["withheld"]
+    assert complete("explain", "MR") == sorted(numbers)
+
+
+def test_a_command_of_two_words_completes_word_by_word(complete: Complete) -> None:
+    first = complete("")
+    assert [it for it in first if it.startswith("env")] == ["envoy"]
+    assert "notify" in first
+    assert len(first) == len({*first})
+    assert complete("envoy", "") == ["export", "explain", "bootstrap", "serve", "proxies"]
+    assert complete("envoy", "b") == ["bootstrap"]
+    assert complete("envoy", "s") == ["serve"]
+    assert complete("notify", "t") == ["test"]
+    assert complete("nonsense", "") == []
+
+
+def test_an_argument_that_is_given_completes_no_second_time(complete: Complete) -> None:
+    assert complete("endpoint", "") == ["copy"]
+    assert complete("endpoint", "copy", "") == []
+
+
+def test_a_command_for_a_proxy_completes_only_keys_of_proxies(
+    complete: Complete, write: Write
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("pay"))
+    write("manifests/b.yaml", manifest_text({"virtual-node/pay/web": {}}))
+    for command in ("explain", "bootstrap"):
+        assert complete("envoy", command, "") == ["virtual-node/pay/web"]
+    assert complete("describe", "") == ["mesh/pay", "virtual-node/pay/web"]

@@ -80,7 +80,9 @@ print("reported", int(stop.code))
 
 @pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_p03_a_second_signal_stops_at_once_unless_it_repeats_the_first(number: int, code: int) -> None:
+def test_p03_a_second_signal_stops_at_once_unless_it_repeats_the_first(
+    number: int, code: int
+) -> None:
     # timeout signals a process, and then the process group that it is in.
     for after, returned, out in (("0.99", 0, f"reported {code}\n"), ("1", -number, "")):
         run = subprocess.run(

@@ -73,9 +73,9 @@ class Code(Enum):
     FUNCTION = "MR037", "template function that cannot be resolved"
     STATE = "MR038", "Terraform value that is unknown or sensitive"
     DECLARED_TWICE = "MR040", "resource declared twice"
-    TOO_MANY = "MR049", "more diagnostics than are shown"
     NO_MESH = "MR041", "Kubernetes object whose mesh or gateway is not clear"
     BACKEND_GROUP = "MR042", "backend group that is not declared"
+    TOO_MANY = "MR049", "more diagnostics than are shown"
     NEARLY_EQUAL = (
         "MR050",
         "names that differ only in case or Unicode normal form",
