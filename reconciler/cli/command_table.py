@@ -185,7 +185,7 @@ characters. Times are in UTC.""",
         "Reconcile on every change and on an interval, until stopped.",
         ("run manifests --target staging --interval 30", "run manifests --target local --once"),
         (*_WRITE, ExitCode.MANIFESTS),
-        "PATH is a file or a directory. Default: the source of the target, or manifests/.",
+        _PATH,
     ),
     "status": CommandHelp(
         "Daemon",

@@ -12,6 +12,15 @@ _APPROVE = "pass --auto-approve to apply, adopt or release"
 _PATH = "pass the PATH without an option, such as manifests"
 _RUN = "run is the daemon"
 _VERSION = "use reconciler --version"
+_ROLLBACK = (
+    "with a git repository as source, use plan and apply --revision COMMIT; otherwise git revert, "
+    "then apply"
+)
+_ROUTES = "use envoy explain KEY for the routes of one proxy in their order, or graph for a mesh"
+_STOP = (
+    "press Ctrl-C once in apply, or pass --policy observe to run; suspend in a manifest is for one "
+    "resource"
+)
 _OVERVIEW = "get lists live resources, plan shows the changes"
 
 COMMAND_HINTS: Mapping[str, str] = {
@@ -32,21 +41,26 @@ COMMAND_HINTS: Mapping[str, str] = {
     "list": _OVERVIEW,
     "logs": "run and endpoint log on stderr; history lists the runs",
     "ls": _OVERVIEW,
+    "pause": _STOP,
     "preview": "use plan",
     "refresh": "use plan --refresh; there is no state to refresh",
     "remove": _DELETE,
     "replace": "edit the manifest, then run apply",
     "rm": _DELETE,
-    "rollback": "use plan --revision COMMIT, then apply --revision COMMIT",
+    "rollback": _ROLLBACK,
+    "route": _ROUTES,
     "start": _RUN,
     "state": _OVERVIEW,
+    "stop": _STOP,
     "sync": "use apply --policy sync, or reconcile for a cycle of a daemon",
     "test": "use validate, plan or doctor",
-    "undo": "use plan --revision COMMIT, then apply --revision COMMIT",
+    "trace": _ROUTES,
+    "undo": _ROLLBACK,
     "up": "use apply",
     "update": "edit the manifest, then run apply",
     "version": _VERSION,
     "watch": _RUN,
+    "why": "describe KEY shows why a resource differs or is withheld; " + _ROUTES,
 }
 """The advice for commands of other tools."""
 

@@ -22,6 +22,8 @@ from reconciler.render.terminal import (
 )
 
 SCHEMA = 1
+# The other commands are shown by their names.
+_COMMANDS = {"run": "daemon cycle"}
 UNFINISHED = "interrupted or still running, so each change may have been made"
 
 
@@ -52,7 +54,7 @@ def run_as_text(record: RunRecord, layout: Layout) -> str:
     """Return one run: its facts, its plan as `plan` shows it, and the outcomes."""
     head = record.head
     facts = [
-        f"run {head.run} of {head.command} by {head.actor}",
+        f"run {head.run} ({_COMMANDS.get(head.command, head.command)}) by {head.actor}",
         f"started {_time(head.started_at)}{_duration(head)}: {_result(head)}",
         f"target {head.target}, owner {head.owner}",
         *([f"fingerprint {head.fingerprint}"] if head.fingerprint else []),

@@ -173,7 +173,11 @@ def test_every_command_that_writes_is_recorded(
     cli("adopt", "mesh/a", *where, "--auto-approve")
     write("manifests/b.yaml", mesh_yaml("b"))
     cli("run", "--once", *where)
-    assert [run["command"] for run in runs(cli)] == ["run", "adopt", "release", "apply"]
+    found = runs(cli)
+    assert [run["command"] for run in found] == ["run", "adopt", "release", "apply"]
+    for run, name in zip(found, ("daemon cycle", "adopt", "release", "apply"), strict=True):
+        shown = cli("history", str(run["run"])).out
+        assert shown.startswith(f"run {run['run']} ({name}) by ")
 
 
 def set_fault(endpoint: LocalEndpoint, **fault: object) -> None:

@@ -258,6 +258,25 @@ SETTINGS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("rollback", ["plan and apply --revision COMMIT", "git revert"]),
+        ("stop", ["Ctrl-C", "--policy observe"]),
+        ("pause", ["Ctrl-C", "--policy observe"]),
+        ("trace", ["envoy explain KEY", "graph"]),
+        ("route", ["envoy explain KEY", "graph"]),
+        ("why", ["describe KEY", "envoy explain KEY"]),
+    ],
+)
+def test_a_hint_names_each_command_of_its_answer(
+    command: str, options: list[str], cli: Cli
+) -> None:
+    result = cli(command, "x")
+    assert (result.code, result.out) == (64, "")
+    assert all(option in result.err for option in options)
+
+
 def test_hints_are_only_for_names_that_are_not_ours() -> None:
     assert COMMAND_HINTS.keys().isdisjoint(COMMANDS)
     of_all = {f"--{option.name}" for option in OPTIONS if option.commands == ALL_COMMANDS}

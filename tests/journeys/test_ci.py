@@ -759,7 +759,7 @@ def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
     commit_all(here)
     wide = job("request", "--wide-share", "50%", base=base, target="shop-*")
     assert wide.code == 5
-    assert "so nothing is applied: pass --wide" in forge.bodies[0]
+    assert "so apply changes nothing: pass --wide" in forge.bodies[0]
     forge.outputs()
     assert job("request", base=base, target="shop-*").code == 0
     (comment,) = forge.bodies

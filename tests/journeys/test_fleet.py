@@ -291,11 +291,12 @@ def test_guards_over_all_targets_stop_the_whole_run(
     budget = cli(*APPLY, "--max-total-deletes", "3")
     assert budget.code == 5
     assert (
-        "4 deletes on 4 targets exceed --max-total-deletes 3, so nothing is applied" in budget.out
+        "4 deletes on 4 targets exceed --max-total-deletes 3, so apply changes nothing"
+        in budget.out
     )
     wide = cli(*APPLY, "--wide-share", "50%", "--format", "json")
     assert wide.code == 5
-    assert json.loads(wide.out)["objection"].endswith("so nothing is applied: pass --wide")
+    assert json.loads(wide.out)["objection"].endswith("so apply changes nothing: pass --wide")
     planned = cli("plan", "--all-targets", "--wide-share", "50%")
     assert (planned.code, planned.out.count("1 to delete")) == (5, 8)
     assert cli(*APPLY, "--wide-share", "many").code == 64

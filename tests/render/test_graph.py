@@ -114,7 +114,7 @@ mesh/m
   ! virtual-node theirs  http:80  (withheld)
 
 + create, ~ update, = adopt, - delete, ! withheld, ? no manifest
-9 resources in 1 mesh, 10 edges
+9 resources and 1 mesh, 10 edges
 """
 
 
@@ -209,12 +209,14 @@ def test_every_mesh_has_its_part_even_without_resources() -> None:
     graph = resource_graph(specs)
     assert tree(graph) == (
         "mesh/b\n  virtual-node n\n\nmesh/c\n  virtual-node n  http:80\n\nmesh/a\n\n"
-        "2 resources in 3 meshes, 0 edges\n"
+        "2 resources and 3 meshes, 0 edges\n"
     )
     assert rendered(graph, "svg").count('class="band ') == 3
     assert rendered(graph, "dot").count("subgraph") == 3
     assert rendered(resource_graph({}), "svg").startswith("<svg ")
-    assert tree(resource_graph({})) == "0 resources in 0 meshes, 0 edges\n"
+    nothing = "0 resources and 0 meshes, 0 edges\n"
+    assert tree(resource_graph({})) == nothing
+    assert tree(replace(resource_graph({}), heading="target t")) == f"target t\n\n{nothing}"
 
 
 def test_a_route_without_its_router_has_no_match() -> None:

@@ -49,7 +49,7 @@ def fleet_objection(plans: Sequence[Plan], limits: FleetLimits) -> str:
         options.append("--wide")
     if not causes:
         return ""
-    return f"{' and '.join(causes)}, so nothing is applied: pass {' '.join(options)}"
+    return f"{' and '.join(causes)}, so apply changes nothing: pass {' '.join(options)}"
 
 
 def fleet_fingerprint(plans: Sequence[Plan]) -> str:

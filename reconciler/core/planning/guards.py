@@ -95,7 +95,7 @@ def apply_guards(
     update_hit = _update_guard(changes, guards.max_updates.allowed(owned))
     for change in changes:
         if isinstance(change, Delete):
-            hit = _policy_hit(change, guards) or delete_hit
+            hit = _orphan_hit(guards, delete_hit) or delete_hit
         elif isinstance(change, Create):
             hit = _policy_hit(change, guards)
         else:
@@ -115,11 +115,18 @@ def _policy_hit(change: Change, guards: GuardSettings) -> GuardHit | None:
     if isinstance(change, ALLOWED[guards.policy]):
         return None
     sufficient = next(policy for policy in Policy if isinstance(change, ALLOWED[policy]))
-    if isinstance(change, Delete):
-        reason = f"it has no manifest, and policy {guards.policy} does not delete"
-        return ReasonCode.ORPHAN, f"{reason}: pass --policy {sufficient} to delete it"
     reason = f"policy {guards.policy} does not allow this {operation_name(change)}"
     return ReasonCode.POLICY, f"{reason}: pass --policy {sufficient}"
+
+
+def _orphan_hit(guards: GuardSettings, delete_hit: GuardHit | None) -> GuardHit | None:
+    if Delete in ALLOWED[guards.policy]:
+        return None
+    reason = f"it has no manifest, and policy {guards.policy} does not delete"
+    advice = f"pass --policy {Policy.SYNC} to delete it"
+    # A reader who follows the advice must not meet the next guard only then.
+    then = f"; with it, {delete_hit[1]}" if delete_hit else ""
+    return ReasonCode.ORPHAN, f"{reason}: {advice}{then}"
 
 
 def _delete_guard(

@@ -115,6 +115,7 @@ export class MeshGraph {
     this.sizes = new Map(sized.map((node) => [node.id, node]));
     this.serial += 1;
     const space = { width: this.picture.clientWidth || 1200, height: this.picture.clientHeight || 700 };
+    if (!this.layout) this.canvas.replaceChildren(svg("text", { class: "name", x: 24, y: 40 }, "Drawing…"));
     this.worker.postMessage({ id: this.serial, nodes: sized, edges: labeled, space });
   }
 

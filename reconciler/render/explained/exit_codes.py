@@ -25,8 +25,17 @@ EXIT_CODES: Mapping[ExitCode, Explanation] = {
     ),
     ExitCode.WITHHELD: without_manifest(
         "Read the lines below Withheld in the plan: each has the reason and, if there is one, the "
-        "option that allows the change.",
-        "plan --policy sync with more deletes than --max-deletes.",
+        "option that allows the change. Of many targets, also read the line below the table.",
+        """plan --policy sync after two manifests were removed.
+
+$ reconciler plan --policy sync
+Withheld:
+  ! route/shop/edge/a, route/shop/edge/b  guard: 2 deletes exceed --max-deletes 1, \
+so nothing is deleted: pass --max-deletes 2
+
+$ reconciler plan --all-targets --wide-share 50%
+4 of 4 targets have changes other than creates, which is more than --wide-share 50%, \
+so apply changes nothing: pass --wide""",
     ),
     ExitCode.STALE: without_manifest(
         "Plan again and review the result.",

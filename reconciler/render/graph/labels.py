@@ -91,4 +91,4 @@ def counts(graph: Graph) -> str:
     """Return the numbers of resources, meshes and edges."""
     present = sum(node.state is not State.ABSENT for node in graph.nodes.values())
     meshes = "1 mesh" if len(graph.meshes) == 1 else f"{len(graph.meshes)} meshes"
-    return f"{plural(present, 'resource')} in {meshes}, {plural(len(graph.links), 'edge')}"
+    return f"{plural(present, 'resource')} and {meshes}, {plural(len(graph.links), 'edge')}"

@@ -36,9 +36,9 @@ STYLES: dict[State, tuple[Style, ...]] = {
 def render_tree(graph: Graph, layout: Layout) -> str:
     """Return the graph as a tree, with the meaning of its marks and its size below it."""
     lines = [layout.write(wrap_words(escaped(graph.heading))), ""] if graph.heading else []
-    lines += [layout.write(parts) for parts in _lines(graph)]
+    tree = [layout.write(parts) for parts in _lines(graph)]
     foot = [*filter(None, (legend(graph), hidden_text(graph))), counts(graph)]
-    lines += [""] if lines else []
+    lines += [*tree, ""] if tree else []
     lines += [layout.write(wrap_words(line, Style.DIM)) for line in foot]
     return "".join(f"{line}\n" for line in lines)
 

@@ -45,7 +45,7 @@ CASES = {
         [deleted(), deleted(), deleted(), created()],
         FleetLimits(2),
         (
-            "3 deletes on 3 targets exceed --max-total-deletes 2, so nothing is applied: pass"
+            "3 deletes on 3 targets exceed --max-total-deletes 2, so apply changes nothing: pass"
             " --max-total-deletes 3"
         ),
     ),
@@ -56,7 +56,7 @@ CASES = {
         FleetLimits(0, HALF),
         (
             "2 of 3 targets have changes other than creates, which is more than --wide-share 50%,"
-            " so nothing is applied: pass --wide"
+            " so apply changes nothing: pass --wide"
         ),
     ),
     "one target is never wide": ([updated()], FleetLimits(0, Fraction(0)), ""),
@@ -65,8 +65,8 @@ CASES = {
         FleetLimits(0, HALF),
         (
             "1 delete on 1 target exceeds --max-total-deletes 0 and 2 of 2 targets have changes"
-            " other than creates, which is more than --wide-share 50%, so nothing is applied: pass"
-            " --max-total-deletes 1 --wide"
+            " other than creates, which is more than --wide-share 50%, so apply changes nothing:"
+            " pass --max-total-deletes 1 --wide"
         ),
     ),
 }

@@ -85,7 +85,18 @@ def test_a_part_of_the_source_deletes_nothing_and_says_so() -> None:
         (GuardSettings(Policy.SYNC, max_deletes=1), "--allow-empty --max-deletes 3"),
         (GuardSettings(Policy.SYNC, max_deletes=3), "--allow-empty"),
         (GuardSettings(Policy.SYNC, max_deletes=1, allow_empty=True), "--max-deletes 3"),
-        (GuardSettings(Policy.UPSERT_ONLY), "--policy sync to delete it"),
+        (GuardSettings(max_deletes=3, allow_empty=True), "--policy sync to delete it"),
+        (
+            GuardSettings(),
+            (
+                "--policy sync to delete it; with it, no manifest was found and 3 deletes exceed"
+                " --max-deletes 1, so nothing is deleted: pass --allow-empty --max-deletes 3"
+            ),
+        ),
+        (
+            GuardSettings(incomplete_reason="shop is only a part"),
+            "--policy sync to delete it; with it, nothing is deleted because shop is only a part",
+        ),
         (
             GuardSettings(Policy.SYNC, max_deletes=1, rewind_reason="the commit is older"),
             "--allow-empty --max-deletes 3 --allow-rewind",
