@@ -122,13 +122,7 @@ class SentFindings:
         }
         lasting = {fingerprint: finding for fingerprint, finding in found.items() if finding.lasts}
         new, due = self._new(found), self._due(lasting, now)
-        gone = self._gone(lasting.values())
-        is_open = partial(_is_open, {str(item.key): item.state for item in status.resources})
-        over = tuple(
-            replace(finding, text=f"over: {finding.text}", lasts=False)
-            for finding in gone.values()
-            if not is_open(finding)
-        )
+        over, unclear = self._gone(lasting.values(), status.resources)
         notify = partial(
             Notification,
             target=status.target,
@@ -145,7 +139,7 @@ class SentFindings:
         kept = {
             fingerprint: sent
             for fingerprint, sent in self._sent.items()
-            if fingerprint in lasting or (fingerprint in gone and is_open(sent.finding))
+            if fingerprint in lasting or fingerprint in unclear
         }
         added = {
             fingerprint: _Sent(finding, now)
@@ -177,22 +171,37 @@ class SentFindings:
             if fingerprint in lasting and 0 < self.remind_seconds <= now - sent.at
         }
 
-    def _gone(self, lasting: Iterable[Finding]) -> Mapping[_Fingerprint, Finding]:
-        """Return the sent findings that no other of their kind and subject replaces."""
+    def _gone(
+        self, lasting: Iterable[Finding], resources: Iterable[ResourceStatus]
+    ) -> tuple[tuple[Finding, ...], Container[_Fingerprint]]:
+        """Return the findings that are over, and those that are absent but may not be over.
+
+        Another reason for one subject does not end a finding.
+        """
         subjects = {(finding.kind, finding.subject) for finding in lasting}
-        return {
+        states = {str(resource.key): resource.state for resource in resources}
+        gone = {
             fingerprint: sent.finding
             for fingerprint, sent in self._sent.items()
             if (sent.finding.kind, sent.finding.subject) not in subjects
         }
+        unclear = {
+            fingerprint for fingerprint, finding in gone.items() if _may_last(states, finding)
+        }
+        over = tuple(
+            replace(finding, text=f"over: {finding.text}", lasts=False)
+            for fingerprint, finding in gone.items()
+            if fingerprint not in unclear
+        )
+        return over, unclear
 
 
-def _is_open(states: Mapping[str, State], finding: Finding) -> bool:
+def _may_last(states: Mapping[str, State], finding: Finding) -> bool:
     """Return whether the state of its resource does not show that ``finding`` is over."""
     state = states.get(finding.subject, State.IN_SYNC)
     # A change that was not tried, or met another one, says nothing about the finding before. Drift
     # whose repair failed, is withheld or suspended is still there.
-    return state in _UNDECIDED or (finding.kind is FindingKind.DRIFT and state != State.IN_SYNC)
+    return state in _UNDECIDED or (finding.kind is FindingKind.DRIFT and state is not State.IN_SYNC)
 
 
 def without_numbers(text: str) -> str:
