@@ -109,12 +109,21 @@ def run_each(
     return [ended[member["target"]] for member in members]
 
 
-def print_messages(ended: Iterable[Ended[Result]]) -> None:
-    """Print the messages of all runs on stderr, each once."""
+def shows_table(invocation: Invocation) -> bool:
+    """Return whether the output has the table of targets, which also shows the errors."""
+    # The output of ci is always text.
+    return invocation.options.values.get("format", "text") == "text"
+
+
+def print_messages(ended: Iterable[Ended[Result]], *, has_table: bool) -> None:
+    """Print the messages of all runs on stderr, each once.
+
+    ``has_table`` is whether a table on stdout shows the errors of the runs that failed.
+    """
     runs = list(ended)
     targets: dict[str, list[str]] = {}
     for end in runs:
-        error = (f"{ERROR_PREFIX}{end.error}\n",) if end.error else ()
+        error = (f"{ERROR_PREFIX}{end.error}\n",) if end.error and not has_table else ()
         for message in (*end.messages, *error):
             targets.setdefault(message, []).append(end.target)
     for message, names in targets.items():

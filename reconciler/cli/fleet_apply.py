@@ -15,6 +15,7 @@ from reconciler.cli.fleet import (
     Ended,
     print_messages,
     run_each,
+    shows_table,
     unmatched_by_all,
 )
 from reconciler.cli.proxy_wait import ProxyWait, open_proxy_wait
@@ -94,9 +95,10 @@ def plan_targets(
     """
     prepare = partial(_prepare, shared=Shared.of_fleet(), opened=opened)
     planned = run_each(invocation, members, prepare, account_of)
-    print_messages(planned)
     made = [end.result for end in planned if end.result is not None]
-    require_matches(invocation, unmatched_by_all(it.unmatched for it in made))
+    unmatched = unmatched_by_all(it.unmatched for it in made)
+    print_messages(planned, has_table=shows_table(invocation) and not unmatched)
+    require_matches(invocation, unmatched)
     return planned
 
 
@@ -112,7 +114,7 @@ def apply_targets(
             lambda member: _apply_one(member, pending[member["target"]], stop),
             account_of,
         )
-    print_messages(applied)
+    print_messages(applied, has_table=shows_table(invocation))
     return applied
 
 

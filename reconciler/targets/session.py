@@ -195,14 +195,14 @@ class Sessions:
         except BotoCoreError as error:
             raise UsageError(f"opening an AWS session: {text_of(error)}") from error
 
-    def account_of(self, session: Session, connection: Connection) -> str | None:
+    def account_of(self, session: Session, connection: Connection, *, required: bool) -> str | None:
         """Return the account of the credentials, as `account_of` does.
 
         Targets in several regions with the same credentials ask once.
         """
         key = (connection.url, connection.profile, connection.credentials, connection.role_arn)
         if self._accounts.get(key) is None:
-            self._accounts[key] = account_of(session, connection)
+            self._accounts[key] = account_of(session, connection, required=required)
         return self._accounts[key]
 
 
@@ -250,20 +250,20 @@ def open_client(
     return client
 
 
-def account_of(session: Session, connection: Connection) -> str | None:
+def account_of(session: Session, connection: Connection, *, required: bool = False) -> str | None:
     """Return the account of the credentials.
 
     Returns None if the response has no account id or the endpoint at the connection's URL fails.
 
     Raises:
-        TargetError: the call failed, and the connection has no URL.
+        TargetError: the call failed, and the connection has no URL or the account is `required`.
     """
     client = open_client(session, "sts", connection, workers=1)
     try:
         with translate_errors("reading the account of the credentials"):
             identity = client.get_caller_identity()
     except TargetError:
-        if connection.url is None:
+        if connection.url is None or required:
             raise
         return None
     account = str(identity.get("Account"))

@@ -15,7 +15,7 @@ from reconciler.settings.target_config import LOCAL, TargetConfig
 from reconciler.targets.api_client import ApiClient, Reopen
 from reconciler.targets.appmesh import AppMesh
 from reconciler.targets.cache import ReadCache
-from reconciler.targets.session import Connection, Sessions
+from reconciler.targets.session import Connection, Session, Sessions
 
 # The embedded endpoint derives the caller's account from a 12-digit access key id.
 LOCAL_ACCOUNT = "000000000000"
@@ -134,12 +134,7 @@ def _connect(
     session = sessions.open(connection)
     client = ApiClient(session, connection, workers=workers, reopen=reopen)
     # The account of the embedded endpoint is known, and it may stop before it responds.
-    account = LOCAL_ACCOUNT if reopen else sessions.account_of(session, connection)
-    if config.account is not None and account is None:
-        raise TargetError(
-            f"target {config.name} is configured for account {config.account}, but the account of "
-            f"the credentials is unknown: {client.url} does not answer GetCallerIdentity"
-        )
+    account = LOCAL_ACCOUNT if reopen else _account_of(sessions, session, config, connection)
     if config.account is not None and account != config.account:
         raise UsageError(
             f"target {config.name} is configured for account {config.account}, but these "
@@ -149,3 +144,22 @@ def _connect(
     # The index of the embedded endpoint never lags.
     lag = 0 if reopen else config.tag_index_lag
     return AppMesh(target, client, workers=workers, cache=cache, tag_index_lag_seconds=lag)
+
+
+def _account_of(
+    sessions: Sessions, session: Session, config: TargetConfig, connection: Connection
+) -> str | None:
+    required = config.account is not None
+    subject = f"target {config.name} is configured for account {config.account}"
+    try:
+        account = sessions.account_of(session, connection, required=required)
+    except TargetError as error:
+        if not required or connection.url is None:
+            raise
+        raise TargetError(f"{error} ({subject}, which is checked first)") from error
+    if required and account is None:
+        raise TargetError(
+            f"{subject}, but the account of the credentials is unknown: the response to "
+            "GetCallerIdentity has no account"
+        )
+    return account

@@ -143,9 +143,16 @@ def test_a_target_that_fails_is_one_line_and_stops_no_other(
     applied = cli(*APPLY)
     assert applied.code == 1
     assert "good        ok     Applied: 1 created." in applied.out
-    lines = [line for line in applied.err.splitlines() if line.startswith("reconciler: ")]
+    # The table has both errors.
+    assert "reconciler: " not in applied.err
+    assert "refusing    error  ListMeshes: Could not connect" in applied.out
+    described = cli("plan", "--all-targets", "--format", "json")
+    lines = [line for line in described.err.splitlines() if line.startswith("reconciler: ")]
     assert sorted(line.split(": ")[1] for line in lines) == ["refusing", "throttling"]
-    planned = results(cli("plan", "--all-targets", "--format", "json").out)
+    unmatched = cli("plan", "--all-targets", "--only", "mesh/none")
+    assert (unmatched.code, unmatched.out) == (64, "")
+    assert "reconciler: refusing: ListMeshes: Could not connect" in unmatched.err
+    planned = results(described.out)
     assert planned["good"]["result"]["plan"]["unchanged"] == ["mesh/a"]
     assert planned["refusing"]["result"] is None
     assert "Could not connect" in planned["refusing"]["error"]
@@ -168,9 +175,9 @@ def test_a_defect_on_one_target_stops_no_other(
 
     monkeypatch.setattr(boto3.Session, "client", broken)
     planned = cli("plan", "--all-targets")
-    assert planned.code == 1
+    assert (planned.code, planned.err) == (1, "")
     # Equal messages are one line.
-    (line,) = planned.err.splitlines()
+    (line,) = cli("plan", "--all-targets", "--format", "json").err.splitlines()
     places = f"{NAMES[1]}, {NAMES[3]}"
     assert line.startswith(f"reconciler: {places}: a bug in mesh-reconciler: ZeroDivisionError")
     assert planned.out.startswith("4 targets: 2 ok, 2 error")

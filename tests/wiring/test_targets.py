@@ -1,10 +1,12 @@
 """Settings made into targets and limits."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from builders import mesh
+from servers import Answer, scripted
 
 from reconciler import limits
 from reconciler.core.errors import LockHeldError, TargetError, UsageError
@@ -68,9 +70,21 @@ def test_a_holder_that_serves_no_more_and_does_not_let_go_is_given_up(
 
 def test_a_configured_account_that_nobody_can_confirm_stops_everything(here: Path) -> None:
     del here
-    choice = TargetConfig("t", "o", "observe", url="http://127.0.0.1:1", account="123456789012")
-    with (
-        pytest.raises(TargetError, match="does not answer GetCallerIdentity"),
-        open_target(choice, workers=1),
-    ):
+    closed = TargetConfig("t", "o", "observe", url="http://127.0.0.1:1", account="123456789012")
+    message = (
+        r"^reading the account of the credentials: Could not connect to the endpoint URL: "
+        r'"http://127\.0\.0\.1:1/"; check the URL, and that a server listens there \(target t is '
+        r"configured for account 123456789012, which is checked first\)$"
+    )
+    with pytest.raises(TargetError, match=message), open_target(closed, workers=1):
         pass
+    result = b"<R><GetCallerIdentityResult><Account>none</Account></GetCallerIdentityResult></R>"
+    with scripted(lambda *_: Answer(200, result)) as server:
+        without = replace(closed, url=server.url)
+        with (
+            pytest.raises(
+                TargetError, match="is unknown: the response to GetCallerIdentity has no"
+            ),
+            open_target(without, workers=1),
+        ):
+            pass

@@ -79,7 +79,7 @@ def _check_manifests(
         read_source, allow_empty=allow_empty, find_revision=True, read=SharedManifests().read
     )
     ended: list[Ended[LoadResult]] = run_each(invocation, members, read, name_of)
-    print_messages(ended)
+    print_messages(ended, has_table=False)
     loaded = [end.result for end in ended if end.result is not None]
     diagnostics = list(dict.fromkeys(item for it in loaded for item in it.diagnostics))
     annotate(forge, diagnostics, token)

@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.fleet import members_of, name_of, print_fleet, print_messages, run_each
+from reconciler.cli.fleet import (
+    members_of,
+    name_of,
+    print_fleet,
+    print_messages,
+    run_each,
+    shows_table,
+)
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.cli.progress import spinner
 from reconciler.cli.run_context import resolve_target
@@ -28,7 +35,7 @@ def run_many(invocation: Invocation) -> int:
     """Check all targets."""
     check = partial(_results, sessions=Sessions())
     ended = run_each(invocation, members_of(invocation), check, name_of)
-    print_messages(ended)
+    print_messages(ended, has_table=shows_table(invocation))
     return print_fleet(invocation, [end.section(partial(_show, invocation)) for end in ended])
 
 

@@ -12,6 +12,7 @@ from reconciler.cli.fleet import (
     print_messages,
     require_format,
     run_each,
+    shows_table,
     unmatched_by_all,
 )
 from reconciler.cli.fleet_apply import account_of, make_plan, objection_of
@@ -48,9 +49,10 @@ def run_many(invocation: Invocation) -> int:
     require_format(invocation)
     members = members_of(invocation)
     ended = run_each(invocation, members, partial(_make, shared=Shared.of_fleet()), account_of)
-    print_messages(ended)
     made = [end.result for end in ended if end.result is not None]
-    require_matches(invocation, unmatched_by_all(it.unmatched for it in made))
+    unmatched = unmatched_by_all(it.unmatched for it in made)
+    print_messages(ended, has_table=shows_table(invocation) and not unmatched)
+    require_matches(invocation, unmatched)
 
     def show(made: _Made) -> tuple[ExitCode, str, str]:
         output = plan_text(made.plan, made.code, invocation, made.calls)

@@ -12,6 +12,7 @@ from reconciler.cli.fleet import (
     print_messages,
     require_format,
     run_each,
+    shows_table,
 )
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.errors import UsageError
@@ -41,7 +42,7 @@ def run_many(invocation: Invocation) -> int:
     check, shared = _envoy_check(invocation), SharedManifests()
     read = partial(read_source, allow_empty=False, read=partial(shared.read, further_check=check))
     ended = run_each(invocation, members_of(invocation), read, name_of)
-    print_messages(ended)
+    print_messages(ended, has_table=shows_table(invocation))
     return print_fleet(invocation, [end.section(partial(_show, invocation)) for end in ended])
 
 
