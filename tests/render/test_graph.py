@@ -162,6 +162,19 @@ def test_a_withheld_resource_is_shown_as_it_stays() -> None:
     assert graph.meshes == {key("mesh", "m"): State.WITHHELD}
 
 
+def test_a_protected_resource_without_a_manifest_is_shown() -> None:
+    node = desired("virtual-node/m/n", listening(80), protect=True)
+    live = (
+        present("kept", applied=desired("kept", protect=True)),
+        present("m"),
+        present("virtual-node/m/n", listening(80), applied=node),
+    )
+    graph = planned_graph(plan(desired("m"), *live, guards=SYNC), [desired("m")])
+    assert graph.meshes == {key("mesh", "kept"): State.WITHHELD, key("mesh", "m"): State.SAME}
+    assert graph.nodes[key("virtual-node", "m", "n")].state is State.WITHHELD
+    assert "\n! mesh/kept\n" in tree(graph)
+
+
 def test_a_deleted_node_is_shown_with_the_calls_that_it_loses() -> None:
     # Each node has the service of the other as a backend, so one is updated before its delete.
     live = (

@@ -49,6 +49,9 @@ def planned_graph(plan: Plan, desired: Iterable[Desired]) -> Graph:
     for withheld in plan.withheld:
         is_unread = withheld.reason_code is ReasonCode.UNREADABLE
         states[withheld.key] = State.UNREADABLE if is_unread else State.WITHHELD
+        # A protected resource without a manifest has no change, but it exists.
+        before.setdefault(withheld.key, None)
+        after.setdefault(withheld.key, None)
         if withheld.change and not isinstance(withheld.change, Create):
             stays = spec_in(withheld.change.difference.before)
             before[withheld.key] = after[withheld.key] = stays
