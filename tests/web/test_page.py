@@ -314,7 +314,7 @@ def test_the_graph_has_states_and_weights_and_opens_a_resource(show: Show, tmp_p
     label = "document.querySelector('[data-id=\"route/shop/cart-router/main\"]')"
     assert texts(tab, "[data-id='route/shop/cart-router/main'] .kind") == ["route \u00b7 drifted"]
     assert tab.evaluate(f"{label}.querySelector('.sign').textContent") == "\u2260"
-    assert texts(tab, "#mesh-state") == ["\u2260shop drifted"]
+    assert texts(tab, "#mesh-state") == ["\u2260mesh/shop: drifted"]
     before = tab.evaluate("document.querySelector('#picture > g').getAttribute('transform')")
     tab.click("#zoom-in")
     zoomed = tab.evaluate("document.querySelector('#picture > g').getAttribute('transform')")

@@ -93,7 +93,7 @@ export class MeshGraph {
 
   #lay() {
     const mesh = this.graph.meshes.find((item) => item.name === this.mesh);
-    replaceIfChanged(byId("mesh-state"), mesh ?? null, () => (mesh ? [element("button", { type: "button", onclick: () => this.onOpen(mesh.id) }, stateElement(mesh.state, `${mesh.name} ${mesh.state}`))] : []));
+    replaceIfChanged(byId("mesh-state"), mesh ?? null, () => (mesh ? [element("button", { type: "button", onclick: () => this.onOpen(mesh.id) }, stateElement(mesh.state, `${mesh.id}: ${mesh.state}`))] : []));
     const { nodes, edges, total } = this.#select();
     this.shown = { nodes, edges };
     this.#say(this.mesh === null ? "No resources yet." : total === 0 ? "No resources besides the mesh." : nodes.length === total ? plural(total, "resource") : `${nodes.length} of ${plural(total, "resource")}: filter to see others`);
