@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from reconciler import limits
 from reconciler.core.changes import (
     Adopt,
+    Cause,
     Change,
     Create,
     Delete,
@@ -31,7 +32,7 @@ from reconciler.render.terminal import cell_width, plural
 
 SYMBOLS: dict[type[Change], str] = {Create: "+", Update: "~", Adopt: "=", Delete: "-"}
 OPERATIONS = ("create", "update", "adopt", "delete")
-DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
+_DONE = {Create: "created", Update: "updated", Adopt: "adopted", Delete: "deleted"}
 # Cells of the column of labels. A longer label moves only its own value to the right.
 MAX_LABEL_WIDTH = 80
 _OWNER = ["tags", OWNER_TAG]
@@ -267,10 +268,15 @@ def _unread(plan: Plan) -> str:
     return f"{plural(len(plan.unlisted), 'list')} could not be read"
 
 
+def done(change: Change) -> str:
+    """Return the word for an applied change, such as `created`."""
+    return "released" if change.cause is Cause.RELEASED else _DONE[type(change)]
+
+
 def report_counts(report: Report) -> str:
     """Return the numbers of outcomes, withheld resources and unread lists, in one line."""
     counts = Counter(
-        DONE[type(outcome.change)] if isinstance(outcome, Applied) else outcome_name(outcome)
+        done(outcome.change) if isinstance(outcome, Applied) else outcome_name(outcome)
         for outcome in report.outcomes
     )
     if report.plan.withheld:

@@ -88,7 +88,7 @@ def render_outcome(outcome: Outcome, *, color: bool, title: str | None = None) -
     style = OUTCOME_STYLES[type(outcome)]
     key = title or escaped(str(outcome.change.key))
     if isinstance(outcome, Applied):
-        return styled(f"{key}: {phrases.DONE[type(outcome.change)]}", style, on=color)
+        return styled(f"{key}: {phrases.done(outcome.change)}", style, on=color)
     line = f"{key}: {operation_name(outcome.change)} {outcome_name(outcome)}"
     return f"{styled(line, style, on=color)}: {escaped(outcome.reason)}"
 

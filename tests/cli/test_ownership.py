@@ -115,6 +115,8 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     result = say("release", "mesh/a", "mesh/theirs")
     assert result.code == 5
     assert "~ mesh/a  released" in result.out
+    assert "mesh/a: released\n" in result.out
+    assert "Applied: 1 released, 1 withheld." in result.out
     assert "If a manifest still has one of these" in result.out
     assert (
         "mesh/theirs  foreign: it is unowned; only resources owned by platform are released"
