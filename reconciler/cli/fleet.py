@@ -112,7 +112,8 @@ def run_each(
 def shows_table(invocation: Invocation) -> bool:
     """Return whether the output has the table of targets, which also shows the errors."""
     # The output of ci is always text.
-    return invocation.options.values.get("format", "text") == "text"
+    output_format: str = invocation.options.values.get("format", "text")
+    return output_format == "text"
 
 
 def print_messages(ended: Iterable[Ended[Result]], *, has_table: bool) -> None:
