@@ -25,7 +25,7 @@ EXIT_CODES: Mapping[ExitCode, Explanation] = {
     ),
     ExitCode.WITHHELD: without_manifest(
         "Read the lines below Withheld in the plan: each has the reason and, if there is one, the "
-        "option that allows the change. Of many targets, also read the line below the table.",
+        "option that allows the change. With many targets, also read the line below the table.",
         """plan --policy sync after two manifests were removed.
 
 $ reconciler plan --policy sync
