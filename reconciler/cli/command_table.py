@@ -18,6 +18,8 @@ EXAMPLES = ("plan manifests --target local", "plan --help")
 
 _PATH = """PATH is a file, a directory, - for standard input, or a git repository such as
 git+https://HOST/REPO.git?ref=main&path=DIR. Default: the source of the target, or manifests/."""
+# Standard input cannot be watched.
+_WATCHED_PATH = _PATH.replace(" - for standard input,", "")
 _KEY = "KEY is such as mesh/payments or virtual-node/payments/web. Globs are allowed."
 
 _ALWAYS = (ExitCode.OK, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED)
@@ -185,7 +187,7 @@ characters. Times are in UTC.""",
         "Reconcile on every change and on an interval, until stopped.",
         ("run manifests --target staging --interval 30", "run manifests --target local --once"),
         (*_WRITE, ExitCode.MANIFESTS),
-        _PATH,
+        _WATCHED_PATH,
     ),
     "status": CommandHelp(
         "Daemon",

@@ -73,8 +73,8 @@ def _conflict(plans: Sequence[Plan]) -> str:
             if isinstance(change, Delete) and other is not None:
                 return (
                     f"{plan.target.name} would delete {change.key}, which {other} declares for the"
-                    f" same account and region with the same owner {plan.owner}, so nothing is"
-                    " applied: give each of these targets its own owner"
+                    f" same account and region with the same owner {plan.owner}, so apply"
+                    " changes nothing: give each of these targets its own owner"
                 )
     return ""
 

@@ -124,8 +124,8 @@ def test_one_target_deletes_nothing_that_another_of_its_place_declares(declares:
     for plans in ([deleted(), other], [other, deleted()]):
         assert fleet_objection(plans, FleetLimits(9)) == (
             f"{deleted().target.name} would delete mesh/gone, which other declares for the same"
-            f" account and region with the same owner {declares.owner}, so nothing is applied: give"
-            " each of these targets its own owner"
+            f" account and region with the same owner {declares.owner}, so apply changes nothing:"
+            " give each of these targets its own owner"
         )
     assert fleet_objection([deleted(), at("elsewhere", declares)], FleetLimits(9)) == ""
     assert fleet_objection([deleted(), replace(other, owner="another")], FleetLimits(9)) == ""
