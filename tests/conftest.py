@@ -47,6 +47,10 @@ MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 # Markers that say whether the branches of a test are measured.
 MEASURING = ("measured", "unmeasured", "slow")
 
+# Fixtures with a server in a thread that many tests share. A thread that runs while nothing is
+# measured is not measured any more.
+SHARED_SERVERS = {"_served"}
+
 # The processes that the running test has started.
 started: list[str] = []
 
@@ -236,7 +240,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     measured = marks[0] if marks else ""
     # A process takes twice as long if measured, and most enter no branch that others leave.
     config = None if measured == "measured" else os.environ.pop(MEASURES_PROCESSES)
-    stopped = measured in {"slow", "unmeasured"}
+    shares_server = not SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    stopped = measured in {"slow", "unmeasured"} and not shares_server
     if stopped:
         measuring.stop()
     try:

@@ -121,6 +121,8 @@ def test_warnings_of_the_sdk_and_their_traces_are_for_debugging(
 
 
 def test_the_last_records_are_kept_without_secrets() -> None:
+    # Another test may have left a handler with a closed stream.
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     remember("a-secret-of-this-test")
     program = logging.getLogger("reconciler.run")
     program.setLevel(logging.INFO)

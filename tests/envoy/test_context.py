@@ -101,6 +101,10 @@ def test_a_proxy_that_a_change_does_not_reach_is_the_same_object() -> None:
     assert after[key("virtual-gateway/m/g")].clusters["cds_egress_m_c_http_80"] is untouched
 
 
+def test_a_value_can_be_read_without_a_result() -> None:
+    assert MeshContext(mesh(snapshot(shop())), {}).node("absent") is None
+
+
 def test_a_part_is_kept_as_long_as_a_result_uses_it() -> None:
     built: list[int] = []
 

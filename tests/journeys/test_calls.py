@@ -26,8 +26,8 @@ WITHOUT_LAG, DEFAULT = ["--tag-index-lag", "0"], list[str]()
 
 @pytest.fixture
 def endpoint() -> Iterator[LocalEndpoint]:
-    """Return an endpoint whose resources are just older than the default lag."""
-    with LocalEndpoint(None, clock=lambda: time.time() - DEFAULT_LAG - 1) as serving:
+    """Return an endpoint whose resources are a few seconds older than the default lag."""
+    with LocalEndpoint(None, clock=lambda: time.time() - DEFAULT_LAG - 5) as serving:
         yield serving
 
 
