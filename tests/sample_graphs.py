@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 from builders import plan, present
-from manual import ROOT
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.guards import GuardSettings, Policy
@@ -16,6 +15,7 @@ from reconciler.render.graph.formats import GRAPH_FORMATS
 from reconciler.render.graph.model import Graph
 from reconciler.render.terminal import Layout
 
+ROOT = Path(__file__).parent.parent
 TOPOLOGIES = ROOT / "tests" / "journeys" / "topologies"
 NAMES = sorted(directory.name for directory in TOPOLOGIES.iterdir())
 GUARDS = GuardSettings(policy=Policy.SYNC, max_deletes=99)
