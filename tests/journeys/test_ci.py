@@ -786,7 +786,8 @@ def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
     unreviewed = job("push", "--expect", "x" * 43, target="shop-*")
     assert unreviewed.code == 6
     assert "so nothing was applied" in unreviewed.err
-    assert job("schedule", target="shop-*").code == 2
+    result = job("schedule", target="shop-*")
+    assert result.code == 2, result.out
 
 
 def test_a_job_for_many_targets_reports_manifests_and_targets_that_fail(
