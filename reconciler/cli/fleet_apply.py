@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from reconciler.cli.apply_flow import apply_plan
 from reconciler.cli.command import Invocation
@@ -32,7 +32,19 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
+from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.targets import read_share
+
+
+class HasUnmatched(Protocol):
+    """The plan of a target."""
+
+    @property
+    def unmatched(self) -> frozenset[str]:
+        """The patterns of --only and --except that match no resource."""
+
+
+Planned = TypeVar("Planned", bound=HasUnmatched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,11 @@ def account_of(member: Invocation) -> Hashable:
     Raises:
         UsageError: If the settings of the target are invalid; then nothing runs.
     """
-    config = resolve_target(member)
+    return place_of(resolve_target(member))
+
+
+def place_of(config: TargetConfig) -> Hashable:
+    """Return the account and region of a target, as far as its settings tell them."""
     return config.url, config.account, config.region, config.profile, config.role_arn
 
 
@@ -95,11 +111,19 @@ def plan_targets(
     """
     prepare = partial(_prepare, shared=Shared.of_fleet(), opened=opened)
     planned = run_each(invocation, members, prepare, account_of)
-    made = [end.result for end in planned if end.result is not None]
-    unmatched = unmatched_by_all(it.unmatched for it in made)
+    report_plans(invocation, planned)
+    return planned
+
+
+def report_plans(invocation: Invocation, planned: Sequence[Ended[Planned]]) -> None:
+    """Print the messages of all plans.
+
+    Raises:
+        UsageError: If a pattern of --only or --except matches no resource on any target.
+    """
+    unmatched = unmatched_by_all(end.result.unmatched for end in planned if end.result is not None)
     print_messages(planned, has_table=shows_table(invocation) and not unmatched)
     require_matches(invocation, unmatched)
-    return planned
 
 
 def apply_targets(

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from reconciler.cli.daemon_loop import (
 )
 from reconciler.cli.daemon_run import DaemonRun
 from reconciler.cli.error_codes import code_of
-from reconciler.cli.fleet_apply import account_of
+from reconciler.cli.fleet_apply import place_of
 from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
 from reconciler.cli.run_context import Shared, read_run_settings
@@ -34,7 +34,6 @@ from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.daemon.watch import ticks
 from reconciler.render import json_output
-from reconciler.settings.target_config import TargetConfig
 from reconciler.web.application import Access
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
@@ -68,7 +67,6 @@ class TargetDaemon:
 
     Attributes:
         name: The name of the target.
-        ownership: The account, region and owner, as far as settings tell them.
     """
 
     def __init__(self, invocation: Invocation, stop: StopRequest, parts: FleetParts) -> None:
@@ -78,11 +76,9 @@ class TargetDaemon:
             UsageError: If a setting is invalid.
         """
         self._settings = read_run_settings(invocation, DAEMON_UPDATES)
-        self._place = account_of(invocation)
         self._parts = parts
         config = self._settings.config
         self.name = config.name
-        self.ownership = (*_account(config), config.owner)
         self.metrics = Metrics()
         self.notifier = open_notifier(
             invocation.file.notify, config.name, self.metrics.count_notification
@@ -98,6 +94,18 @@ class TargetDaemon:
         self._requested = 0
         self._opening = Lock()
         self._sources: Sequence[str] = invocation.paths or (config.source.source or "",)
+
+    @property
+    def ownership(self) -> Hashable:
+        """The account, region and owner, as far as settings tell them."""
+        config = self._settings.config
+        # Without an account in the settings, the credentials decide.
+        credentials = (config.profile, config.role_arn) if config.account is None else ()
+        return config.url, config.account, config.region, config.owner, *credentials
+
+    @property
+    def _place(self) -> Hashable:
+        return place_of(self._settings.config)
 
     def application(self, access: Access, records: RecentRecords) -> StatusApp:
         """Return the application that shows this target."""
@@ -267,14 +275,7 @@ class TargetDaemon:
         try:
             invocation = self._settings.invocation.reparse()
             self._settings = read_run_settings(invocation, DAEMON_UPDATES)
-            self._place = account_of(invocation)
         except UsageError as error:
             logger.error("the configuration was not reloaded: %s", error)  # noqa: TRY400
         else:
             logger.info("the configuration was reloaded; policy %s", self._settings.config.policy)
-
-
-def _account(config: TargetConfig) -> tuple[str | None, ...]:
-    # Without an account in the settings, the credentials decide.
-    credentials = (config.profile, config.role_arn) if config.account is None else ()
-    return config.url, config.account, config.region, *credentials

@@ -1,5 +1,6 @@
 """Reads and parses the manifests of a run."""
 
+import math
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -61,9 +62,9 @@ def read_manifests(
 
 
 class LatestManifests:
-    """Reads the manifests of many daemons: equal files with equal inputs are parsed once."""
+    """Reads the manifests of many targets: equal files with equal inputs are parsed once."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: float) -> None:
         """Keep the results for `count` different contents at most."""
         self._count = count
         self._parsed: dict[Hashable, LoadResult] = {}
@@ -89,31 +90,20 @@ class LatestManifests:
 
 
 class SharedManifests:
-    """Reads the manifests of many targets: equal files with equal inputs are parsed once."""
+    """Reads the manifests of one run over many targets: equal directories are also read once."""
 
     def __init__(self) -> None:
         self._results: dict[Hashable, LoadResult] = {}
-        self._parsed: dict[Hashable, LoadResult] = {}
-        # One thread parses at a time: several would only take turns.
         self._reading = Lock()
-        self._parsing = Lock()
+        self._latest = LatestManifests(math.inf)
 
     def read(self, source: Source, inputs: Inputs, **options: Any) -> LoadResult:
         """Return the manifests of `source`, as `read_manifests` does with these `options`."""
         if not isinstance(source, DiskSource):
             # A repository has a pin and a last commit for each target.
-            return read_manifests(source, inputs, **options, load=self._load)
+            return self._latest.read(source, inputs, **options)
         with self._reading:
             key = (source, repr(inputs))
             if key not in self._results:
                 self._results[key] = read_manifests(source, inputs, **options)
             return self._results[key]
-
-    def _load(
-        self, files: tuple[tuple[str, bytes], ...], inputs: Inputs, **options: Any
-    ) -> LoadResult:
-        with self._parsing:
-            key = (files, repr(inputs), options["complete"])
-            if key not in self._parsed:
-                self._parsed[key] = load_manifests(files, inputs, **options)
-            return self._parsed[key]

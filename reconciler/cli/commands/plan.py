@@ -9,13 +9,10 @@ from reconciler.cli.commands.show import plan_text, show_plan
 from reconciler.cli.fleet import (
     members_of,
     print_fleet,
-    print_messages,
     require_format,
     run_each,
-    shows_table,
-    unmatched_by_all,
 )
-from reconciler.cli.fleet_apply import account_of, make_plan, objection_of
+from reconciler.cli.fleet_apply import account_of, make_plan, objection_of, report_plans
 from reconciler.cli.output import print_error
 from reconciler.cli.run_context import ALONE, Shared, open_run, require_matches
 from reconciler.core.exit_codes import ExitCode
@@ -49,16 +46,13 @@ def run_many(invocation: Invocation) -> int:
     require_format(invocation)
     members = members_of(invocation)
     ended = run_each(invocation, members, partial(_make, shared=Shared.of_fleet()), account_of)
-    made = [end.result for end in ended if end.result is not None]
-    unmatched = unmatched_by_all(it.unmatched for it in made)
-    print_messages(ended, has_table=shows_table(invocation) and not unmatched)
-    require_matches(invocation, unmatched)
+    report_plans(invocation, ended)
 
     def show(made: _Made) -> tuple[ExitCode, str, str]:
         output = plan_text(made.plan, made.code, invocation, made.calls)
         return made.code, phrases.plan_counts(made.plan), output
 
-    plans = [it.plan for it in made]
+    plans = [end.result.plan for end in ended if end.result is not None]
     sections = [end.section(show) for end in ended]
     return print_fleet(invocation, sections, objection=objection_of(invocation, plans))
 
