@@ -1,14 +1,11 @@
 """An apply while it runs: what a person sees of it, and how it ends early."""
 
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from amounts import amount
 from conftest import Cli
 from daemons import told_of
 from manifest_text import mesh_yaml
+from terminals import run_on_terminal
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -104,23 +102,9 @@ def test_the_bar_rises_while_calls_end(
         write(f"manifests/m{number:03}.yaml", mesh_yaml(f"m{number:03}"))
     break_(endpoint, fault="delay", seconds=0.3)
     command[command.index("1")] = "10"
-    terminal, inner = pty.openpty()
-    with subprocess.Popen(
-        command,
-        cwd=here,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        stdout=subprocess.DEVNULL,
-        stderr=inner,
-    ) as process:
-        os.close(inner)
-        seen = b""
-        # Reading fails when the process has closed its terminal.
-        with suppress(OSError):
-            while shown := os.read(terminal, 1 << 16):
-                seen += shown
-        os.close(terminal)
-    assert process.returncode == 0
-    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", seen)
+    shown = run_on_terminal(command, here, stdout=subprocess.DEVNULL)
+    assert shown.code == 0
+    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", shown.terminal)
     counts = [0, *map(int, re.findall(rb" (\d+)/\d+ ", seen))]
     assert counts == sorted(counts)
     assert counts[-1] == MESHES + 3
@@ -135,33 +119,19 @@ def test_a_plan_shows_how_much_of_the_target_is_read(
     fault = {"operation": "DescribeMesh", "fault": "delay", "seconds": 1}
     content = {"faults": [fault]}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=content)
-    terminal, inner = pty.openpty()
     options = [it for it in command[4:] if it != "--auto-approve"]
-    with subprocess.Popen(
-        [*command[:3], "plan", *options, "--refresh"],
-        cwd=here,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        stdout=subprocess.PIPE,
-        stderr=inner,
-    ) as process:
-        os.close(inner)
-        seen = b""
-        with suppress(OSError):
-            while shown := os.read(terminal, 1 << 16):
-                seen += shown
-        os.close(terminal)
-        assert process.stdout is not None
-        plan = process.stdout.read()
-    assert process.returncode == 0
-    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", seen)
+    planning = [*command[:3], "plan", *options, "--refresh"]
+    shown = run_on_terminal(planning, here, stdout=subprocess.PIPE)
+    assert shown.code == 0
+    seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", shown.terminal)
     counts = [int(count) for count in re.findall(rb" (\d+)/3 \d+ calls/s", seen)]
     # One call at a time takes a second, and the display is drawn ten times a second.
     assert counts == sorted(counts)
     assert counts[-1] == 3
     assert {*counts} & {1, 2}
     assert re.search(rb"\d+ calls? \d+ calls/s", seen)
-    assert b"No changes. 3 resources match the manifests." in plan
-    assert b"\x1b" not in plan
+    assert b"No changes. 3 resources match the manifests." in shown.piped
+    assert b"\x1b" not in shown.piped
 
 
 @pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])
@@ -179,23 +149,12 @@ def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
 def test_a_terminal_shows_the_counts_and_a_pipe_gets_the_results_alone(
     command: list[str], here: Path
 ) -> None:
-    terminal, inner = pty.openpty()
-    try:
-        process = subprocess.run(
-            command,
-            cwd=here,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-            stdout=subprocess.PIPE,
-            stderr=inner,
-            check=True,
-        )
-        seen = os.read(terminal, 1 << 16)
-    finally:
-        os.close(inner)
-        os.close(terminal)
+    shown = run_on_terminal(command, here, stdout=subprocess.PIPE)
+    assert shown.code == 0
+    seen = shown.terminal
     assert b"applying 3 changes" in seen
     assert b"3/3" in seen
     assert b"0 failed  mesh/c" in seen
     assert b": created" not in seen
-    assert b"mesh/c: created\nApplied: 3 created.\n" in process.stdout
-    assert b"\x1b" not in process.stdout
+    assert b"mesh/c: created\nApplied: 3 created.\n" in shown.piped
+    assert b"\x1b" not in shown.piped

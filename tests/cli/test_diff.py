@@ -1,12 +1,9 @@
 """diff at the command line: both sides of one resource, side by side or unified."""
 
-import os
-import pty
 import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 import urllib3
 from conftest import Cli, Run, Write
 from manifest_text import mesh_yaml
+from terminals import run_on_terminal
 
 from reconciler.core.changes import Difference
 from reconciler.core.resources import Json, Key
@@ -146,20 +144,8 @@ def test_a_terminal_shows_both_sides(
 ) -> None:
     by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
     assert diff("mesh/a").code == 0
-    terminal, inner = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "reconciler", "diff", "mesh/a", *where, "--color", "never"],
-        cwd=here,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        stdout=inner,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        os.close(inner)
-        seen = b""
-        with suppress(OSError):
-            while shown := os.read(terminal, 1 << 16):
-                seen += shown
-        os.close(terminal)
-    assert process.returncode == 0
-    text = seen.decode().replace("\r\n", "\n")
+    command = [sys.executable, "-m", "reconciler", "diff", "mesh/a", *where, "--color", "never"]
+    shown = run_on_terminal(command, here, columns=100, stderr=subprocess.DEVNULL)
+    assert shown.code == 0
+    text = shown.terminal.decode().replace("\r\n", "\n")
     assert re.search(r"^    type: ALLOW_ALL +\|     type: DROP_ALL$", text, re.MULTILINE)
