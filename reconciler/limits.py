@@ -80,7 +80,12 @@ DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
 # After a holder has died, others see its last renewal within one step, wait one term, and take the
 # lease at the next step: within two terms.
 RENEWALS_PER_TERM = 3
-MAX_LOCK_RECORD_BYTES = 4_096
+# The record of a fleet has a report of each target; an item of DynamoDB has at most 400 KB.
+MAX_LOCK_RECORD_BYTES = 262_144
+# Members of a fleet write the same record at about the same time.
+MEMBERSHIP_ATTEMPTS = 10
+# A daemon that fetches late by this many revisions may start their rollout again.
+MAX_SEEN_REVISIONS = 20
 # A process that is suspended while it reads keeps its file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01

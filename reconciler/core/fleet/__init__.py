@@ -1,0 +1,1 @@
+"""Many targets: which daemon takes which, and which of them may take a new commit."""

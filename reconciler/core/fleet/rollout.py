@@ -1,0 +1,160 @@
+"""Waves of a rollout: which targets may take a new revision of the manifests.
+
+A revision is a commit, or the fingerprint of a directory. Its rollout begins in the first wave. The
+next wave begins when every target of the waves before has been in sync with it for the soak.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler import limits
+
+
+class Progress(StrEnum):
+    """How the last cycle of a target ended."""
+
+    IN_SYNC = "in sync"
+    CHANGING = "changing"
+    FAILED = "failed"
+    DRIFT = "drift"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """What a target last did.
+
+    Attributes:
+        revision: The revision that its last cycle applied.
+        progress: How that cycle ended.
+    """
+
+    revision: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRules:
+    """The table ``[rollout]``.
+
+    Attributes:
+        waves: Names of the targets of each wave, in order.
+        soak_seconds: Time for which the waves before must have been in sync.
+        stop_on: What stops the rollout until it is resumed.
+        max_unavailable: Number of targets of a wave that take a revision at once.
+    """
+
+    waves: tuple[tuple[str, ...], ...]
+    soak_seconds: float
+    stop_on: frozenset[Progress]
+    max_unavailable: int
+
+    def wave_of(self, target: str) -> int:
+        """Return the index of the wave of ``target``."""
+        return next(index for index, wave in enumerate(self.waves) if target in wave)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The state of a rollout, which the daemons share.
+
+    Attributes:
+        revision: The revision that is rolled out.
+        wave: Index of the wave that takes it; the number of waves after the last one.
+        soaked_seconds: Time for which the wave and those before have been in sync.
+        is_held: Whether a person holds it.
+        stopped_by: The target and the reason that stopped it; empty if it goes on.
+        seen: The latest revisions, the newest last. A daemon that fetches late does not bring an
+            earlier one back.
+    """
+
+    revision: str
+    wave: int = 0
+    soaked_seconds: float = 0.0
+    is_held: bool = False
+    stopped_by: str = ""
+    seen: tuple[str, ...] = ()
+
+    def follow(self, before: str | None, newest: str) -> "Rollout":
+        """Return the rollout of ``newest``, or this one if it is not a later revision.
+
+        Args:
+            before: The newest revision that this process saw earlier, or None.
+            newest: The newest revision that it sees now.
+        """
+        is_later = newest not in self.seen or before == self.revision
+        if newest == self.revision or not is_later:
+            return self
+        return replace(start(newest, self.seen), is_held=self.is_held)
+
+    def hold(self) -> "Rollout":
+        """Return the rollout, held until `resume`."""
+        return replace(self, is_held=True)
+
+    def resume(self) -> "Rollout":
+        """Return the rollout, neither held nor stopped."""
+        return replace(self, is_held=False, stopped_by="")
+
+    def advance(
+        self, rules: RolloutRules, reports: Mapping[str, TargetReport], elapsed_seconds: float
+    ) -> "Rollout":
+        """Return the rollout after ``elapsed_seconds`` in which the targets were as reported."""
+        if self.is_held or self.stopped_by or self.wave >= len(rules.waves):
+            return self
+        begun = [target for wave in rules.waves[: self.wave + 1] for target in wave]
+        if stopping := self._stopping(rules, begun, reports):
+            return replace(self, stopped_by=stopping, soaked_seconds=0.0)
+        if not all(self._is_in_sync(reports.get(target)) for target in begun):
+            return replace(self, soaked_seconds=0.0)
+        soaked = self.soaked_seconds + elapsed_seconds
+        is_last = self.wave + 1 == len(rules.waves)
+        if is_last or soaked >= rules.soak_seconds:
+            return replace(self, wave=self.wave + 1, soaked_seconds=0.0)
+        return replace(self, soaked_seconds=soaked)
+
+    def may_take(
+        self, rules: RolloutRules, reports: Mapping[str, TargetReport], target: str
+    ) -> bool:
+        """Return whether ``target`` may take the revision, or keep it if it has it."""
+        report = reports.get(target)
+        wave = rules.wave_of(target)
+        if wave < self.wave or (report is not None and report.revision == self.revision):
+            return True
+        if wave > self.wave or self.is_held or self.stopped_by:
+            return False
+        waiting = [name for name in rules.waves[wave] if not self._is_in_sync(reports.get(name))]
+        return target in waiting[: rules.max_unavailable]
+
+    def waits_for(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> str:
+        """Return what the next wave waits for; empty if there is no next one."""
+        if self.wave >= len(rules.waves):
+            return ""
+        if self.is_held:
+            return "held: reconciler rollout resume"
+        if self.stopped_by:
+            return f"stopped by {self.stopped_by}: mend it, then reconciler rollout resume"
+        begun = (target for wave in rules.waves[: self.wave + 1] for target in wave)
+        late = [target for target in begun if not self._is_in_sync(reports.get(target))]
+        if late:
+            more = f" and {len(late) - 1} more" if len(late) > 1 else ""
+            return f"{late[0]}{more} to be in sync"
+        return f"the soak: {self.soaked_seconds:.0f} of {rules.soak_seconds:.0f} s"
+
+    def _is_in_sync(self, report: TargetReport | None) -> bool:
+        return report == TargetReport(self.revision, Progress.IN_SYNC)
+
+    def _stopping(
+        self, rules: RolloutRules, begun: Iterable[str], reports: Mapping[str, TargetReport]
+    ) -> str:
+        for target in begun:
+            report = reports.get(target)
+            if report and report.revision == self.revision and report.progress in rules.stop_on:
+                return f"{target} ({report.progress})"
+        return ""
+
+
+def start(revision: str, seen: tuple[str, ...] = ()) -> Rollout:
+    """Return the rollout of ``revision`` at its beginning."""
+    latest = (*(earlier for earlier in seen if earlier != revision), revision)
+    return Rollout(revision, seen=latest[-limits.MAX_SEEN_REVISIONS :])

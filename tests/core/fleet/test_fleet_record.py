@@ -1,0 +1,40 @@
+"""The shared record of a fleet survives its store, and nothing else passes for it."""
+
+import pytest
+
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import Progress, TargetReport, start
+
+RECORD = FleetRecord(
+    {"host/1/a": 3},
+    {"prod": TargetReport("c0ffee", Progress.DRIFT)},
+    start("c0ffee").hold(),
+    "host/1/a",
+)
+
+
+@pytest.mark.parametrize("record", [FleetRecord(), RECORD])
+def test_a_record_is_read_as_it_was_written(record: FleetRecord) -> None:
+    assert FleetRecord.parse(str(record)) == record
+
+
+def test_a_store_that_was_never_written_is_empty() -> None:
+    assert FleetRecord.parse(None) == FleetRecord()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"holder": "a", "number": 1}',
+        str(RECORD).replace('"schema": 1', '"schema": 2'),
+        str(RECORD).replace("drift", "adrift"),
+        str(RECORD).replace('"wave"', '"weave"'),
+        str(RECORD).replace('"beats": {', '"beats": {"host/2/b": "often", '),
+    ],
+)
+def test_other_text_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # the text is the message
+        FleetRecord.parse(text)
