@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from reconciler import limits
 from reconciler.core.errors import LockError
-from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.locks.lease import NEVER, LeaseStore
 
 Change = Callable[[FleetRecord, float], FleetRecord]
@@ -21,22 +21,28 @@ class Membership:
     Attributes:
         name: Name of this process; no other process may have it.
         term_seconds: Time after which a member without a heartbeat is dead for the others.
+        member: What the next heartbeat tells of this member.
         record: The record as of the last heartbeat.
         alive: The members that were alive then, with this one.
     """
 
     def __init__(
-        self, store: LeaseStore, name: str, term_seconds: float, monotonic: Callable[[], float]
+        self,
+        store: LeaseStore,
+        name: str,
+        term_seconds: float,
+        monotonic: Callable[[], float],
+        member: Member = Member(),
     ) -> None:
         """Start alone; the store is not contacted yet."""
         self.name = name
         self.term_seconds = term_seconds
+        self.member = member
         self.record = FleetRecord()
         self.alive: frozenset[str] = frozenset({name})
         self._store = store
         self._monotonic = monotonic
         self._observed: dict[str, tuple[int, float]] = {}
-        self._beats = 0
         self._now = NEVER
         self._kept_time_at = NEVER
 
@@ -58,7 +64,7 @@ class Membership:
         Raises:
             LockError: As for `beat`.
         """
-        self._swap(self._without_beats)
+        self._swap(self._without_member)
 
     def _swap(self, change: Callable[[FleetRecord], FleetRecord]) -> None:
         for _ in range(limits.MEMBERSHIP_ATTEMPTS):
@@ -66,35 +72,37 @@ class Membership:
             after = change(self._parse(text))
             if self._store.compare_and_swap(text, str(after)):
                 self.record = after
-                self.alive = frozenset({*after.beats, self.name})
+                self.alive = frozenset({*after.members, self.name})
                 self._kept_time_at = self._now if after.timekeeper == self.name else NEVER
                 return
         raise LockError(f"{self._store.name} is written by too many processes at once")
 
-    def _without_beats(self, before: FleetRecord) -> FleetRecord:
-        beats = {name: beats for name, beats in before.beats.items() if name != self.name}
-        return replace(before, beats=beats)
+    def _without_member(self, before: FleetRecord) -> FleetRecord:
+        others = {name: member for name, member in before.members.items() if name != self.name}
+        return replace(before, members=others)
 
     def _with_beat(self, before: FleetRecord, change: Change) -> FleetRecord:
         self._now = now = self._monotonic()
         alive = self._observe(before, now)
         # Counted here: a member that was taken for dead never repeats a number.
-        self._beats += 1
-        beats = {name: beats for name, beats in before.beats.items() if name in alive}
-        beats[self.name] = self._beats
+        self.member = replace(self.member, beats=self.member.beats + 1)
+        members = {name: member for name, member in before.members.items() if name in alive}
+        members[self.name] = self.member
         keeps_time = before.timekeeper == self.name or before.timekeeper not in alive
         # A process that was suspended did not watch the targets meanwhile.
         elapsed = min(now - self._kept_time_at, self.term_seconds) if keeps_time else 0.0
         measured = elapsed if self._kept_time_at != NEVER else 0.0
         timekeeper = self.name if keeps_time else before.timekeeper
-        return change(replace(before, beats=beats, timekeeper=timekeeper), measured)
+        return change(replace(before, members=members, timekeeper=timekeeper), measured)
 
     def _observe(self, record: FleetRecord, now: float) -> frozenset[str]:
         """Return the members that are alive, this one among them."""
         before = self._observed
         self._observed = {
-            member: before[member] if before.get(member, (None,))[0] == beats else (beats, now)
-            for member, beats in record.beats.items()
+            name: before[name]
+            if before.get(name, (None,))[0] == member.beats
+            else (member.beats, now)
+            for name, member in record.members.items()
         }
         seen_since = now - self.term_seconds
         alive = (name for name, (_, since) in self._observed.items() if since > seen_since)

@@ -7,7 +7,7 @@ import pytest
 from locks.conftest import MemoryStore, Open
 
 from reconciler.core.errors import LockError
-from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.locks.lease import LeaseStore
 from reconciler.locks.membership import Membership
 
@@ -44,7 +44,7 @@ def test_members_see_each_other_until_one_is_silent() -> None:
     first.beat(keep)
 
     assert first.alive == {"first"}
-    assert first.record.beats.keys() == {"first"}
+    assert first.record.members.keys() == {"first"}
 
 
 def test_a_member_that_was_suspended_comes_back() -> None:
@@ -123,7 +123,7 @@ def test_no_change_is_lost_between_members_that_write_at_once(open_place: Open) 
 
     def write(one: Membership) -> None:
         for _ in range(3):
-            one.beat(lambda record, _: replace(record, beats={**record.beats, one.name: 1}))
+            one.beat(lambda record, _: replace(record, members={**record.members, one.name: Member(1)}))
 
     threads = [threading.Thread(target=write, args=(one,)) for one in members]
     for thread in threads:
@@ -132,7 +132,7 @@ def test_no_change_is_lost_between_members_that_write_at_once(open_place: Open) 
         thread.join()
 
     members[0].beat(keep)
-    assert members[0].record.beats.keys() == set(names)
+    assert members[0].record.members.keys() == set(names)
 
 
 def test_a_store_of_something_else_is_named() -> None:

@@ -11,18 +11,36 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A daemon of the fleet.
+
+    Attributes:
+        beats: Number of its heartbeats. Clocks of machines are never compared: a member is alive
+            while others see this number change.
+        since: When it joined, in seconds since 1970, for people.
+        fleet: Digest of the names of all targets that it may take. Members whose settings have
+            other targets, as in the middle of a change, divide their own targets.
+        targets: The targets whose lease it holds.
+    """
+
+    beats: int = 0
+    since: float = 0.0
+    fleet: str = ""
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FleetRecord:
     """The record in the store of ``--members``.
 
     Attributes:
-        beats: Number of heartbeats of each member. Clocks of machines are never compared: a member
-            is alive while others see its number change.
+        members: The members by their names.
         reports: The last report of each target.
         rollout: The rollout; None before the first revision.
         timekeeper: The member that measures the soak.
     """
 
-    beats: Mapping[str, int] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
     reports: Mapping[str, TargetReport] = field(default_factory=dict)
     rollout: Rollout | None = None
     timekeeper: str = ""
@@ -53,8 +71,14 @@ def _parse(document: Any) -> FleetRecord:
         str(target): TargetReport(str(report["revision"]), Progress(report["progress"]))
         for target, report in document["reports"].items()
     }
-    beats = {str(member): int(beats) for member, beats in document["beats"].items()}
+    members = {str(name): _parse_member(member) for name, member in document["members"].items()}
     rollout = document["rollout"] and Rollout(
         **document["rollout"] | {"seen": tuple(document["rollout"]["seen"])}
     )
-    return FleetRecord(beats, reports, rollout, str(document["timekeeper"]))
+    return FleetRecord(members, reports, rollout, str(document["timekeeper"]))
+
+
+def _parse_member(document: Any) -> Member:
+    targets = tuple(map(str, document["targets"]))
+    beats, since = int(document["beats"]), float(document["since"])
+    return Member(beats, since, str(document["fleet"]), targets)
