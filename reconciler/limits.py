@@ -82,6 +82,10 @@ DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
 RENEWALS_PER_TERM = 3
 # The record of a fleet has a report of each target; an item of DynamoDB has at most 400 KB.
 MAX_LOCK_RECORD_BYTES = 262_144
+# Heartbeats of members have a shorter term than leases: after a member has died, others notice
+# within two of its terms, wait for one term of the lease, and take it at the next step, within two
+# terms of the lease together.
+MEMBER_TERMS_PER_LOCK_TERM = 3
 # Members of a fleet write the same record at about the same time.
 MEMBERSHIP_ATTEMPTS = 10
 # A daemon that fetches late by this many revisions may start their rollout again.

@@ -33,6 +33,7 @@ def open_loop(
     on_heartbeat: Callable[[], None] = lambda: None,
     bound: Callable[[Cycle], Cycle] = lambda cycle: cycle,
     sessions: Sessions | None = None,
+    holder: str | None = None,
 ) -> Daemon:
     """Return the loop of ``run``, which competes for the lock until ``opened`` is closed.
 
@@ -42,9 +43,11 @@ def open_loop(
         on_heartbeat: Called at each heartbeat.
         bound: Returns a cycle that waits for its turn.
         sessions: Sessions of the SDK that are shared with other targets.
+        holder: The name of this process, if it has several targets.
     """
     context = run.context
-    elector = make_elector(context.invocation, context.target.id, context.config.owner, sessions)
+    target, owner = context.target.id, context.config.owner
+    elector = make_elector(context.invocation, target, owner, sessions, holder)
     if elector is not None:
         run.may_write = opened.enter_context(keep_renewed(elector))
         run.lease = elector.lease

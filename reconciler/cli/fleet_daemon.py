@@ -1,10 +1,12 @@
 """Runs the daemons of many targets in one process, with one server."""
 
 import logging
+import os
 import resource
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -18,12 +20,15 @@ from reconciler.cli.target_daemon import FleetParts, TargetDaemon
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.daemon import systemd
+from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.render import fleet_status
 from reconciler.render.terminal import plural
+from reconciler.targets.session import Connection, Sessions
 from reconciler.web.fleet_app import FleetApp
 from reconciler.web.status_server import read_access, serve_application
+from reconciler.wiring.locks import name_process, open_membership
 
 # Files of a target besides the connections of its calls: its lock, its records, its repository.
 _FILES_PER_TARGET = 8
@@ -68,16 +73,20 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
     """Run the daemons of all members until a signal stops them.
 
     Raises:
-        UsageError: If a setting of one target is invalid; then nothing runs.
+        UsageError: If a setting is invalid; then nothing runs.
         Exception: A bug has ended a thread, and so all of them.
     """
     address = invocation.listen
     with stop_on_signals(daemon=True) as stop:
         threads = Threads(stop)
+        shared, names = Shared.of_daemons(len(members)), [it["target"] for it in members]
+        member = _open_member(invocation, names, shared)
         parts = FleetParts(
-            Shared.of_daemons(len(members)),
+            shared,
             Turns(invocation["targets_at_once"]),
             SharedWatch(stop.stop_requested, threads.start),
+            name_process() if member is None else member.name,
+            member,
         )
         daemons = [TargetDaemon(member, stop, parts) for member in members]
         _require_different_owners(daemons)
@@ -85,11 +94,14 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
         with ExitStack() as opened:
             for daemon in daemons:
                 opened.callback(daemon.notifier.stop)
-            url = opened.enter_context(_serve(invocation, daemons, address))
+            url = opened.enter_context(_serve(invocation, daemons, address, member))
             count, at_once = plural(len(daemons), "target"), invocation["targets_at_once"]
             logger.info("%s, at most %d cycles at a time", count, at_once)
             logger.info("status at %s", url)
             try:
+                if member is not None:
+                    member.beat()
+                    threads.start("members", partial(_keep_member, member, stop, daemons))
                 for daemon in daemons:
                     threads.start(f"target {daemon.name}", daemon.run)
                 systemd.notify(systemd.READY)
@@ -102,6 +114,36 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
             raise threads.failure
     logger.info("stopped by %s", stop.signal_name)
     return ExitCode.OK
+
+
+def _open_member(
+    invocation: Invocation, targets: Sequence[str], shared: Shared
+) -> FleetMember | None:
+    """Return the member of --members, or None if this daemon has all targets.
+
+    Raises:
+        UsageError: If there is no lock, or the store is invalid.
+    """
+    members = invocation["members"]
+    if not members:
+        return None
+    if not invocation["lock"]:
+        raise UsageError(
+            "--members needs --lock: the lease of each target keeps two daemons from writing to it"
+        )
+    connection = Connection(
+        region=invocation["region"] or os.environ.get("AWS_REGION") or None,
+        profile=invocation["profile"] or None,
+    )
+    sessions = shared.sessions or Sessions()
+    membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
+    return FleetMember(membership, targets)
+
+
+def _keep_member(member: FleetMember, stop: StopRequest, daemons: Sequence[TargetDaemon]) -> None:
+    member.run(
+        stop.stop_requested, lambda: [daemon.name for daemon in daemons if daemon.holds_lease]
+    )
 
 
 def _require_different_owners(daemons: Sequence[TargetDaemon]) -> None:
@@ -118,7 +160,10 @@ def _require_different_owners(daemons: Sequence[TargetDaemon]) -> None:
 
 @contextmanager
 def _serve(
-    invocation: Invocation, daemons: Sequence[TargetDaemon], address: tuple[str, int]
+    invocation: Invocation,
+    daemons: Sequence[TargetDaemon],
+    address: tuple[str, int],
+    member: FleetMember | None,
 ) -> Iterator[str]:
     """Serve the status of all daemons, and yield the URL."""
     secret_file = invocation["webhook_secret_file"]
@@ -135,6 +180,7 @@ def _serve(
                 document=fleet_status.as_json,
                 page=fleet_status.as_page,
                 access=access,
+                members=tuple if member is None else member.summaries,
             )
 
         with serve_application(make, *address, insecure=invocation["insecure"]) as url:

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 UNLIMITED = Limit()
 # Options that a reload of the configuration cannot change.
-RESTART_ONLY_OPTIONS = ("lock", "lock_term", "parallelism")
+RESTART_ONLY_OPTIONS = ("lock", "lock_term", "members", "parallelism")
 
 
 class ReadManifests(Protocol):
@@ -351,16 +351,23 @@ def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[
 
 
 def make_elector(
-    invocation: Invocation, target: TargetId, owner: str, sessions: Sessions | None = None
+    invocation: Invocation,
+    target: TargetId,
+    owner: str,
+    sessions: Sessions | None = None,
+    holder: str | None = None,
 ) -> Elector | None:
     """Return an elector for the lock of --lock, or None if it is not set.
 
-    ``sessions`` are shared with other targets.
+    ``sessions`` are shared with other targets, and ``holder`` is the name of this process for all.
     """
     if not invocation["lock"]:
         return None
     config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
-    return open_lock(invocation["lock"], invocation["lock_term"], config, target, sessions)
+    term_seconds = invocation["lock_term"]
+    return open_lock(
+        invocation["lock"], term_seconds, config, target, sessions=sessions, holder=holder
+    )
 
 
 def _read_settings(

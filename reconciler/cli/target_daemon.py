@@ -24,11 +24,12 @@ from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
 from reconciler.cli.run_context import Shared, read_run_settings
 from reconciler.cli.signals import StopRequest
-from reconciler.core.errors import ReconcilerError, UsageError
+from reconciler.core.errors import LockHeldError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.schedule import Schedule
+from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.loop import Cycle, CycleRequest, Daemon
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
@@ -53,11 +54,15 @@ class FleetParts:
         shared: Manifests and sessions of the SDK.
         turns: Bounds the cycles at the same time.
         files: The watches of files.
+        holder: The name of this process in the leases.
+        member: Divides the targets among several daemons; None if this one has all.
     """
 
     shared: Shared
     turns: Turns
     files: SharedWatch
+    holder: str
+    member: FleetMember | None
 
 
 class TargetDaemon:
@@ -89,6 +94,7 @@ class TargetDaemon:
         self._status = initial_status(invocation, config, target)
         self._heartbeat_at = steady_seconds()
         self._attempts = 0
+        self._was_opened = False
         self._daemon: Daemon | None = None
         self._request: CycleRequest | None = None
         self._requested = 0
@@ -106,6 +112,12 @@ class TargetDaemon:
     @property
     def _place(self) -> Hashable:
         return place_of(self._settings.config)
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether this process holds the lease of the target."""
+        daemon = self._daemon
+        return daemon is not None and daemon.status().is_leader
 
     def application(self, access: Access, records: RecentRecords) -> StatusApp:
         """Return the application that shows this target."""
@@ -140,8 +152,16 @@ class TargetDaemon:
             daemon.look_now()
 
     def request_cycle(self, *, releases_pin: bool = False, allow_rewind: bool = False) -> int:
-        """Request a cycle that starts after this call, and return its number."""
+        """Request a cycle that starts after this call, and return its number.
+
+        Raises:
+            LockHeldError: Another member of the fleet reconciles the target.
+        """
         with self._opening:
+            if self._status.held_by is not None:
+                raise LockHeldError(
+                    f"{self._status.held_by} reconciles {self.name}: pass the --url of that daemon"
+                )
             if self._daemon is not None:
                 return self._daemon.request_cycle(
                     releases_pin=releases_pin, allow_rewind=allow_rewind
@@ -163,7 +183,7 @@ class TargetDaemon:
     def run(self) -> None:
         """Run cycles until a signal stops the daemon; open the target again if that fails."""
         with logging_target(self.name):
-            while not self._stop.stop_requested.is_set():
+            while self._wait_until_ours():
                 requested = self._requested
                 try:
                     self._run_cycles()
@@ -175,7 +195,7 @@ class TargetDaemon:
         with ExitStack() as opened:
             cache = make_cache(self._settings.invocation)
             with self._parts.turns.take(self._place, self._goes_on) as is_taken:
-                if not is_taken:
+                if not is_taken or not self._is_ours():
                     return
                 context = opened.enter_context(self._settings.open(cache, self._parts.shared))
             run = DaemonRun(
@@ -186,16 +206,40 @@ class TargetDaemon:
                 metrics=self.metrics,
                 notifier=self.notifier,
             )
-            self._sources = context.source.names
-            daemon = open_loop(run, opened, bound=self._bound, sessions=self._parts.shared.sessions)
+            self._sources, sessions = context.source.names, self._parts.shared.sessions
+            daemon = open_loop(
+                run, opened, bound=self._bound, sessions=sessions, holder=self._parts.holder
+            )
             log_target(context)
             opened.callback(self._close)
             self._show(daemon)
             daemon.run(self._wakes(run, daemon))
 
+    def _is_ours(self) -> bool:
+        return self._parts.member is None or self._parts.member.is_ours(self.name)
+
+    def _wait_until_ours(self) -> bool:
+        """Wait while another member has this target; return False at the end of the process."""
+        member = self._parts.member
+        if member is None or member.is_ours(self.name):
+            return self._goes_on()
+        if self._was_opened:
+            logger.info("left to %s", member.holder_of(self.name))
+        with self._opening:
+            self._was_opened, self._attempts, self._request = False, 0, None
+        elsewhere = replace(self._status, error=None, exit_code=ExitCode.LOCKED, is_leader=False)
+        while self._goes_on() and not member.is_ours(self.name):
+            self._status = replace(elsewhere, held_by=member.holder_of(self.name))
+            if self._stop.take_reload():
+                self._reload()
+            self._stop.stop_requested.wait(limits.TICK_SECONDS)
+        self._status = replace(elsewhere, exit_code=None)
+        return not self._stop.stop_requested.is_set()
+
     def _show(self, daemon: Daemon) -> None:
         """Let ``daemon`` take the requests from now on, and those that wait for it."""
         self._attempts = 0
+        self._was_opened = True
         self._status = replace(self._status, error=None, exit_code=None)
         with self._opening:
             self._daemon = daemon
@@ -235,6 +279,9 @@ class TargetDaemon:
             else ticks(stop.stop_requested, daemon.wait_for_request)
         )
         for files_changed in wakes:
+            if not self._is_ours():
+                # Between two cycles, so that no call is cut off.
+                return
             if stop.take_reload():
                 before = run.context
                 reload_loop(run, daemon)
@@ -265,7 +312,12 @@ class TargetDaemon:
     def _pause(self, seconds: float) -> None:
         """Wait for the next attempt; a request or a reload ends the wait."""
         until = steady_seconds() + seconds
-        while self._goes_on() and self._request is None and steady_seconds() < until:
+        while (
+            self._goes_on()
+            and self._is_ours()
+            and self._request is None
+            and steady_seconds() < until
+        ):
             if self._stop.take_reload():
                 self._reload()
                 return

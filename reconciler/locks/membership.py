@@ -13,6 +13,7 @@ from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.locks.lease import NEVER, LeaseStore
 
 Change = Callable[[FleetRecord, float], FleetRecord]
+_UNKNOWN = Member()
 
 
 class Membership:
@@ -32,7 +33,7 @@ class Membership:
         name: str,
         term_seconds: float,
         monotonic: Callable[[], float],
-        member: Member = Member(),
+        member: Member = _UNKNOWN,
     ) -> None:
         """Start alone; the store is not contacted yet."""
         self.name = name

@@ -114,6 +114,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "error": status.error,
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "is_leader": status.is_leader,
+        "held_by": status.held_by,
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
         "responses": dict(status.responses),

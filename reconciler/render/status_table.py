@@ -51,6 +51,9 @@ def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
 
 
 def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
+    if status.held_by is not None:
+        yield f"Elsewhere: {escaped(status.held_by)} reconciles this target."
+        return
     if status.cycle_finished_at is None or status.exit_code is None:
         yield "No cycle has ended yet."
     else:

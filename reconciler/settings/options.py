@@ -419,6 +419,15 @@ OPTIONS = (
         commands=LOCKING_COMMANDS,
     ),
     Option(
+        "members",
+        OptionGroup.DAEMON,
+        f"Share the targets with other daemons, which meet in this store: {LOCK_HELP}."
+        " Needs --lock.",
+        "PLACE",
+        OptionType.LOCK,
+        commands=("run",),
+    ),
+    Option(
         "history",
         OptionGroup.OUTPUT,
         "Directory for records of runs that wrote, failed or withheld changes. none: no records.",

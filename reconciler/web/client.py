@@ -16,7 +16,7 @@ from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, ResourceStatus, State
-from reconciler.core.state.fleet_status import TargetSummary
+from reconciler.core.state.fleet_status import FleetStatus, MemberSummary, TargetSummary
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
 
@@ -55,7 +55,9 @@ _SUMMARY = {
     "commit": str | None,
     "error": str | None,
     "link": str,
+    "holder": str | None,
 }
+_MEMBER = {"name": str, "since": int | float, "targets": int, "is_self": bool}
 
 Result = TypeVar("Result")
 
@@ -73,7 +75,7 @@ def fetch_status(url: str, target: str | None = None) -> tuple[str, DaemonStatus
     return text, _parse(url, text, _status)
 
 
-def fetch_any_status(url: str) -> tuple[str, DaemonStatus | list[TargetSummary]]:
+def fetch_any_status(url: str) -> tuple[str, DaemonStatus | FleetStatus]:
     """Return the status of the daemon at `url`, or a summary of each target of a daemon of many.
 
     Raises:
@@ -81,7 +83,7 @@ def fetch_any_status(url: str) -> tuple[str, DaemonStatus | list[TargetSummary]]
         DaemonError: No daemon of this version responds at `url`.
     """
     text = _request(url, "GET", "/status")
-    return text, _parse(url, text, _status_or_summaries)
+    return text, _parse(url, text, _any_status)
 
 
 def fetch_proxies(
@@ -231,6 +233,7 @@ def _status(document: Any) -> DaemonStatus:
         description_seconds=document["description_seconds"],
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
+        held_by=document.get("held_by"),
         next_cycle_at=cycle.get("next_at"),  # older daemons do not have it
     )
 
@@ -239,12 +242,21 @@ def _path(path: str, target: str | None) -> str:
     return path if target is None else f"/targets/{quote(target, safe='')}{path}"
 
 
-def _status_or_summaries(document: Any) -> DaemonStatus | list[TargetSummary]:
+def _any_status(document: Any) -> DaemonStatus | FleetStatus:
     if "targets" not in document:
         return _status(document)
     for row in document["targets"]:
         _check_members(row, _SUMMARY)
-    return [TargetSummary(**{name: row[name] for name in _SUMMARY}) for row in document["targets"]]
+    for row in document["members"]:
+        _check_members(row, _MEMBER)
+    return FleetStatus(
+        tuple(
+            TargetSummary(**{name: row[name] for name in _SUMMARY}) for row in document["targets"]
+        ),
+        tuple(
+            MemberSummary(**{name: row[name] for name in _MEMBER}) for row in document["members"]
+        ),
+    )
 
 
 def _scopes(document: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import quote, unquote
 
 from reconciler import pages
-from reconciler.core.state.fleet_status import TargetSummary
+from reconciler.core.state.fleet_status import FleetStatus, MemberSummary
 from reconciler.serving.requests import JSON, Message, Receive, Send, read_body
 from reconciler.web.application import (
     Access,
@@ -19,7 +19,7 @@ from reconciler.web.metrics import FleetScrape, exposition
 from reconciler.web.status_app import StatusApp
 
 ROOT = "/targets/"
-RenderSummaries = Callable[[Sequence[TargetSummary]], str]
+RenderFleet = Callable[[FleetStatus], str]
 
 
 def path_of_target(target: str) -> str:
@@ -34,9 +34,10 @@ class FleetApp(WebApplication):
         self,
         targets: Mapping[str, StatusApp],
         *,
-        document: RenderSummaries,
-        page: RenderSummaries,
+        document: RenderFleet,
+        page: RenderFleet,
         access: Access,
+        members: Callable[[], Sequence[MemberSummary]] = tuple,
     ) -> None:
         """Create the application.
 
@@ -45,11 +46,13 @@ class FleetApp(WebApplication):
             document: Renders the targets as JSON.
             page: Renders the targets as HTML.
             access: Which requests are accepted.
+            members: Returns the daemons that share the targets, this one among them.
         """
         super().__init__(access)
         self._targets = targets
         self._document = document
         self._page = page
+        self._members = members
         style = pages.daemon_page()["page.css"]
         self._reads: dict[str, Callable[[], Response]] = {
             "/status": self._status,
@@ -96,22 +99,23 @@ class FleetApp(WebApplication):
             f" --target NAME, or put {ROOT}NAME in front",
         )
 
-    def _summaries(self) -> list[TargetSummary]:
-        return [
+    def _fleet(self) -> FleetStatus:
+        targets = (
             application.summary(path_of_target(name)) for name, application in self._targets.items()
-        ]
+        )
+        return FleetStatus(tuple(targets), tuple(self._members()))
 
     def _status(self) -> Response:
-        text = self._document(self._summaries())
+        text = self._document(self._fleet())
         return Response(text.encode(errors="backslashreplace"), JSON)
 
     def _show(self) -> Response:
-        text = self._page(self._summaries())
+        text = self._page(self._fleet())
         return Response(text.encode(errors="backslashreplace"), b"text/html; charset=utf-8")
 
     def _metrics(self) -> Response:
         scrapes = {name: application.scrape() for name, application in self._targets.items()}
-        text, kind = exposition(FleetScrape(scrapes))
+        text, kind = exposition(FleetScrape(scrapes, tuple(self._members())))
         return Response(text, kind.encode())
 
     def _health(self) -> Response:

@@ -5,7 +5,7 @@ names of targets come from the settings.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, get_args
@@ -27,10 +27,13 @@ from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
+from reconciler.core.state.fleet_status import MemberSummary
 
 _PREFIX = "mesh_reconciler"
 _NO_DRIFT = (State.IN_SYNC, State.SUSPENDED)
 _SOURCE_HELP = "Commit of the manifests; dirty: they have local changes. Absent outside of git."
+_MEMBERS_HELP = "Daemons that share the targets, as of the last heartbeat; only with --members."
+_MEMBER_TARGETS_HELP = "Targets whose lease this daemon holds; only with --members."
 _CYCLE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -130,9 +133,13 @@ class _Process(Collector):
 
 @dataclass(frozen=True, slots=True)
 class FleetScrape(Collector):
-    """Collects the metrics of many targets, each sample with the name of its target."""
+    """Collects the metrics of many targets, each sample with the name of its target.
+
+    Names of members are no labels, because each start of a daemon has a new one.
+    """
 
     scrapes: Mapping[str, Scrape]
+    members: Sequence[MemberSummary] = ()
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric once, with the samples of all targets."""
@@ -147,6 +154,10 @@ class FleetScrape(Collector):
                     for sample in metric.samples
                 ]
         yield from merged.values()
+        if self.members:
+            own = sum(member.targets for member in self.members if member.is_self)
+            yield GaugeMetricFamily(f"{_PREFIX}_members", _MEMBERS_HELP, len(self.members))
+            yield GaugeMetricFamily(f"{_PREFIX}_member_targets", _MEMBER_TARGETS_HELP, own)
 
 
 def exposition(collector: Collector) -> tuple[bytes, str]:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from reconciler import limits, pages
+from reconciler.core.errors import LockHeldError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Json, canonical_json
 from reconciler.core.state.daemon_status import DaemonStatus
@@ -59,6 +60,9 @@ class DaemonControl(Protocol):
         Args:
             releases_pin: Whether the target follows its source again if it is held at a commit.
             allow_rewind: Whether a commit that does not descend from the last one may delete.
+
+        Raises:
+            LockHeldError: Another daemon runs the cycles of this target.
         """
 
     def wait_for(self, cycle: int, timeout_seconds: float) -> ExitCode | None:
@@ -189,7 +193,10 @@ class StatusApp(WebApplication):
             raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
 
     async def _reconcile(self, receive: Receive, *, allow_rewind: bool) -> Response:
-        cycle = self._daemon.request_cycle(releases_pin=True, allow_rewind=allow_rewind)
+        try:
+            cycle = self._daemon.request_cycle(releases_pin=True, allow_rewind=allow_rewind)
+        except LockHeldError as error:
+            raise HttpError(409, str(error)) from error
         disconnected = asyncio.ensure_future(receive())
         try:
             while (code := self._daemon.wait_for(cycle, 0)) is None:
@@ -211,6 +218,8 @@ def _asset(asset: pages.Asset) -> Response:
 
 
 def _not_ready_reason(status: DaemonStatus) -> str | None:
+    if status.held_by is not None:
+        return None
     if status.cycle_finished_at is None:
         return "the first cycle has not ended"
     if status.error is not None:

@@ -1,22 +1,30 @@
-"""Opens the lock of --lock as an elector for its lease."""
+"""Opens the stores of --lock and --members."""
 
+import hashlib
 import os
 import secrets
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
+from reconciler import limits
 from reconciler.core.errors import UsageError
+from reconciler.core.fleet.fleet_record import Member
 from reconciler.core.resources import TargetId
 from reconciler.locks.lease import Elector, LeaseStore, StoreContext
+from reconciler.locks.membership import Membership
 from reconciler.settings.lock_schemes import TARGET_PLACEHOLDER
 from reconciler.settings.target_config import TargetConfig
-from reconciler.targets.session import Sessions, open_client
+from reconciler.targets.session import Connection, Sessions, open_client
 from reconciler.wiring.targets import connection_of
+
+_MEMBERS = "mesh-reconciler/members"
+_DIGEST_CHARACTERS = 16
 
 
 def open_lock(
@@ -24,34 +32,62 @@ def open_lock(
     term_seconds: float,
     config: TargetConfig,
     target: TargetId,
+    *,
     sessions: Sessions | None = None,
+    holder: str | None = None,
 ) -> Elector:
     """Return an elector for `lock`, a valid value of --lock; the store is not contacted yet.
 
-    `sessions` are shared with other targets.
+    Args:
+        lock: The place of the lease.
+        term_seconds: The term of the lease.
+        config: The settings of the target.
+        target: The target.
+        sessions: Sessions of the SDK that are shared with other targets.
+        holder: The name of this process, if it has the leases of several targets.
 
     Raises:
         UsageError: The location is invalid, or the store needs an extra that is not installed.
     """
-    scheme, _, location = lock.partition(":")
-    location = location.replace(TARGET_PLACEHOLDER, quote(config.name, safe=""))
+    lock = lock.replace(TARGET_PLACEHOLDER, quote(config.name, safe=""))
     # Configured values first: a replica may not know the account, and all need the same name.
     scope = config.account or config.url or target.account
-    context = StoreContext(
-        lease_name=f"mesh-reconciler/{scope}/{target.region}/{config.owner}",
-        open_client=partial(_open_client, sessions or Sessions(), config),
-    )
-    # A store may import the client library of its service, so only the chosen one is imported.
-    try:
-        module = import_module(f"reconciler.locks.{scheme}")
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"--lock {scheme} needs the Python package {error.name}: install"
-            f" mesh-reconciler[{scheme}]"
-        ) from error
-    store: LeaseStore = module.open_store(location, context)
-    holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    return Elector(store, holder, term_seconds, steady_seconds, time.time)
+    lease_name = f"mesh-reconciler/{scope}/{target.region}/{config.owner}"
+    # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
+    connection = replace(connection_of(config), url=None, role_arn=None)
+    store = _open_store("--lock", lock, lease_name, sessions or Sessions(), connection)
+    return Elector(store, holder or name_process(), term_seconds, steady_seconds, time.time)
+
+
+def open_membership(
+    members: str,
+    lock_term_seconds: float,
+    targets: Collection[str],
+    sessions: Sessions,
+    connection: Connection,
+) -> Membership:
+    """Return the heartbeats of this process in `members`, a valid value of --members.
+
+    Args:
+        members: The place of the members; it is not contacted yet.
+        lock_term_seconds: The term of the leases of the targets.
+        targets: The names of all targets.
+        sessions: Sessions of the SDK.
+        connection: The region and the profile for a place in AWS.
+
+    Raises:
+        UsageError: As for `open_lock`.
+    """
+    store = _open_store("--members", members, _MEMBERS, sessions, connection)
+    fleet = hashlib.sha256("\0".join(sorted(targets)).encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    term_seconds = lock_term_seconds / limits.MEMBER_TERMS_PER_LOCK_TERM
+    member = Member(since=time.time(), fleet=fleet)
+    return Membership(store, name_process(), term_seconds, steady_seconds, member)
+
+
+def name_process() -> str:
+    """Return a name of this process that no other process has."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
 def steady_seconds() -> float:
@@ -61,7 +97,27 @@ def steady_seconds() -> float:
     return time.clock_gettime(boot_clock)
 
 
-def _open_client(sessions: Sessions, config: TargetConfig, service: str) -> Any:
-    # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
-    connection = replace(connection_of(config), url=None, role_arn=None)
+def _open_store(
+    option: str, place: str, name: str, sessions: Sessions, connection: Connection
+) -> LeaseStore:
+    """Return the store at ``place``, the value of ``option``, for the record ``name``.
+
+    Raises:
+        UsageError: The location is invalid, or the store needs an extra that is not installed.
+    """
+    scheme, _, location = place.partition(":")
+    # A store may import the client library of its service, so only the chosen one is imported.
+    try:
+        module = import_module(f"reconciler.locks.{scheme}")
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{option} {scheme} needs the Python package {error.name}: install"
+            f" mesh-reconciler[{scheme}]"
+        ) from error
+    context = StoreContext(name, partial(_open_client, sessions, connection))
+    store: LeaseStore = module.open_store(location, context)
+    return store
+
+
+def _open_client(sessions: Sessions, connection: Connection, service: str) -> Any:
     return open_client(sessions.open(connection), service, connection, workers=1, attempts=1)

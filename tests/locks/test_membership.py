@@ -123,7 +123,9 @@ def test_no_change_is_lost_between_members_that_write_at_once(open_place: Open) 
 
     def write(one: Membership) -> None:
         for _ in range(3):
-            one.beat(lambda record, _: replace(record, members={**record.members, one.name: Member(1)}))
+            one.beat(
+                lambda record, _: replace(record, members={**record.members, one.name: Member(1)})
+            )
 
     threads = [threading.Thread(target=write, args=(one,)) for one in members]
     for thread in threads:

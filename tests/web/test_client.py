@@ -15,7 +15,7 @@ from reconciler import limits
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus
-from reconciler.core.state.fleet_status import TargetSummary
+from reconciler.core.state.fleet_status import FleetStatus, MemberSummary, TargetSummary
 from reconciler.render.json_output import render_status
 from reconciler.render.status_table import worst_first
 from reconciler.web.client import fetch_any_status, fetch_proxies, fetch_status, request_cycle
@@ -148,15 +148,22 @@ def test_proxies_of_another_version_are_said(changed: dict[str, object]) -> None
 SUMMARY: dict[str, Any] = {
     "target": "shop", "health": "in sync", "cycle": 1, "finished_at": 1.5, "exit_code": 0,
     "commit": None, "error": None, "link": "/targets/shop/",
+    "holder": None,
 }  # fmt: skip
 
 
 def test_the_targets_of_a_daemon_of_many_are_read() -> None:
     rows: tuple[Any, ...] = ({**SUMMARY, "later": 1}, {**SUMMARY, "health": 1}, [])
-    answers = iter(Answer(200, {"schema": 1, "targets": [row]}) for row in rows)
+    member: dict[str, Any] = {"name": "host/1/a", "since": 1.5, "targets": 1, "is_self": True}
+    known: list[tuple[Any, Any]] = [(row, member) for row in rows]
+    answers = iter(
+        Answer(200, {"schema": 1, "targets": [row], "members": [other]})
+        for row, other in (*known, (SUMMARY, {**member, "since": "long ago"}))
+    )
     with scripted(lambda *_: next(answers)) as server:
-        assert fetch_any_status(server.url)[1] == [TargetSummary(**SUMMARY)]
-        for _ in range(2):
+        fleet = FleetStatus((TargetSummary(**SUMMARY),), (MemberSummary(**member),))
+        assert fetch_any_status(server.url)[1] == fleet
+        for _ in range(3):
             with pytest.raises(DaemonError, match="not a daemon of this version"):
                 fetch_any_status(server.url)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from web.samples import HOSTILE, TOKEN, StillDaemon, calm
 
-from reconciler.core.state.fleet_status import summarize
+from reconciler.core.state.fleet_status import FleetStatus, summarize
 from reconciler.render import fleet_status
 from reconciler.render.json_output import render_status
 from reconciler.render.terminal import Layout
@@ -96,7 +96,9 @@ def test_requests_that_it_does_not_know_are_rejected() -> None:
 
 def test_the_table_has_errors_commits_and_targets_without_a_cycle() -> None:
     statuses = (calm(), calm(error="no answer", exit_code=None))
-    rows = [summarize(shown, "/targets/a/", healthy=True) for shown in statuses]
-    text = fleet_status.as_text(rows, now=calm().started_at, layout=Layout(color=False))
+    rows = tuple(summarize(shown, "/targets/a/", healthy=True) for shown in statuses)
+    text = fleet_status.as_text(
+        FleetStatus(rows), now=calm().started_at, layout=Layout(color=False)
+    )
     assert text.splitlines()[-1] == "2 targets."
     assert "no cycle has ended yet; commit 0123456789ab; no answer" in text

@@ -11,6 +11,7 @@ from reconciler.cli.run_context import open_run, require_valid
 from reconciler.core.errors import DaemonError, TargetError, UsageError
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Key, LiveResource, Unreadable
+from reconciler.core.state.fleet_status import FleetStatus
 from reconciler.render.describe import DESCRIPTION_FORMATS, ResourceDescription
 from reconciler.render.status_table import attempts
 from reconciler.web.client import fetch_any_status, fetch_status
@@ -77,7 +78,7 @@ def _attempts(url: str, plan: Plan, key: Key) -> str | None:
     """Return the last attempts of a daemon with the same target and owner, or None without one."""
     try:
         _, status = fetch_any_status(url)
-        if isinstance(status, list):
+        if isinstance(status, FleetStatus):
             _, status = fetch_status(url, plan.target.name)
     except DaemonError:
         return None

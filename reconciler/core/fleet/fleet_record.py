@@ -8,6 +8,8 @@ from typing import Any
 from reconciler.core.fleet.rollout import Progress, Rollout, TargetReport
 
 SCHEMA = 1
+# The year 9999, the last one of a date.
+_END_OF_TIME = 253_370_764_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,6 @@ def _parse(document: Any) -> FleetRecord:
 def _parse_member(document: Any) -> Member:
     targets = tuple(map(str, document["targets"]))
     beats, since = int(document["beats"]), float(document["since"])
+    if not 0 <= since < _END_OF_TIME:
+        raise ValueError(since)
     return Member(beats, since, str(document["fleet"]), targets)

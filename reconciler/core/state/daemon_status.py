@@ -85,6 +85,7 @@ class DaemonStatus:
         recheck_seconds: How long it takes to read all tags once.
         description_seconds: How long it takes to describe all resources once.
         is_leader: Whether this daemon writes; always true without a lock.
+        held_by: The member of the fleet that reconciles this target; None if it is this daemon.
         next_cycle_at: When the next cycle starts at the latest, unless a cycle runs.
         plan: The plan of the last cycle that could read the target.
         desired: The manifests that this plan is for.
@@ -111,6 +112,7 @@ class DaemonStatus:
     description_seconds: float | None = None
     lease: LeaseStatus | None = None
     is_leader: bool = True
+    held_by: str | None = None
     next_cycle_at: float | None = None
     plan: Plan | None = field(default=None, repr=False, compare=False)
     desired: Mapping[Key, Desired] = field(default_factory=dict, repr=False, compare=False)

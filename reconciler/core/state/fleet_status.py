@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reconciler.core.state.daemon_status import DaemonStatus, State
 
 # The worst first. Suspended resources differ on purpose.
+ELSEWHERE = "elsewhere"
 _WORST_STATES = (State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING)
 
 
@@ -20,6 +21,7 @@ class TargetSummary:
         commit: Commit of the last valid manifests, if it is known.
         error: Why the target could not be opened or read.
         link: The path of the target's page on the server.
+        holder: The process that holds the lease, if it is known.
     """
 
     target: str
@@ -30,6 +32,32 @@ class TargetSummary:
     commit: str | None
     error: str | None
     link: str
+    holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSummary:
+    """One of the daemons that share a fleet.
+
+    Attributes:
+        name: Host, process id and a random part.
+        since: When it joined, by its own clock, in seconds since 1970.
+        targets: Number of targets whose lease it holds.
+        is_self: Whether it is the daemon that responds.
+    """
+
+    name: str
+    since: float
+    targets: int
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStatus:
+    """The status of a daemon of many targets; ``members`` is empty if it does not share them."""
+
+    targets: tuple[TargetSummary, ...]
+    members: tuple[MemberSummary, ...] = ()
 
 
 def summarize(status: DaemonStatus, link: str, *, healthy: bool) -> TargetSummary:
@@ -43,14 +71,15 @@ def summarize(status: DaemonStatus, link: str, *, healthy: bool) -> TargetSummar
         commit=None if status.revision is None else status.revision.commit,
         error=status.error,
         link=link,
+        holder=status.held_by or (status.lease and status.lease.holder) or None,
     )
 
 
 def health_word(status: DaemonStatus, *, healthy: bool) -> str:
     """Return the worst finding in one or two words, as the page does."""
     states = {resource.state for resource in status.resources}
-    if not healthy:
-        return "stuck"
+    if not healthy or status.held_by is not None:
+        return ELSEWHERE if healthy else "stuck"
     if status.error is not None or status.unlisted:
         return State.UNREADABLE
     for state in (State.FAILED, State.UNREADABLE):

@@ -64,6 +64,7 @@ function health() {
   const counts = new Map();
   for (const resource of status.resources) counts.set(resource.state, (counts.get(resource.state) ?? 0) + 1);
   if (!status.healthy) return ["stuck", "bad"];
+  if (status.held_by) return ["elsewhere", "cool"];
   if (status.error || status.unlisted.length) return ["unreadable", "bad"];
   if (counts.has("failed") || counts.has("unreadable")) return [counts.has("failed") ? "failed" : "unreadable", "bad"];
   if (!status.source.valid) return ["invalid manifests", "warn"];
@@ -90,7 +91,7 @@ function showHeader() {
     commit: revision && [element("code", { title: `${revision.commit} by ${escapeControls(revision.author)}` }, shortCommit(revision.commit)), `${revision.dirty ? " with local changes" : ""} `, element("span", { class: "quiet" }, revision.subject)],
     cycle: [cycle.number ? `${cycle.number}${isRunning ? " running" : ""}` : "none yet", ...ended],
     next: [next !== null && next > now() ? timeElement(next) : `every ${formatDuration(status.interval_seconds)}`],
-    lease: lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
+    lease: status.held_by ? [`held by ${status.held_by}`] : lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
   };
   byId("facts").replaceChildren(...Object.entries(contents).filter(([, content]) => content).map(([name, content]) =>
     element("div", { class: name }, element("dt", {}, name), element("dd", {}, ...content))));
