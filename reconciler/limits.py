@@ -80,6 +80,8 @@ DAEMON_RESPONSE_TIMEOUT_SECONDS = 10.0
 # After a holder has died, others see its last renewal within one step, wait one term, and take the
 # lease at the next step: within two terms.
 RENEWALS_PER_TERM = 3
+# How long the release of a lease waits for a renewal in progress.
+LOCK_RELEASE_TIMEOUT_SECONDS = 4.0
 # The record of a fleet has a report of each target; an item of DynamoDB has at most 400 KB.
 MAX_LOCK_RECORD_BYTES = 262_144
 # Heartbeats of members have a shorter term than leases: after a member has died, others notice
@@ -90,6 +92,9 @@ MEMBER_TERMS_PER_LOCK_TERM = 3
 MEMBERSHIP_ATTEMPTS = 10
 # A daemon that fetches late by this many revisions may start their rollout again.
 MAX_SEEN_REVISIONS = 20
+# The system writes one page at once or not at all, even if the process is killed. A longer record
+# of a file is written beside the one before, and then the first line is pointed at it.
+LOCK_FILE_PAGE_BYTES = 4_096
 # A process that is suspended while it reads keeps its file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01

@@ -1,6 +1,12 @@
-"""A lease in a file that replicas share, on one machine or a file system that supports flock."""
+"""A record in a file that replicas share, on one machine or a file system that supports flock.
+
+The record is the first line of the file. A record that is longer than a page is not written at
+once, and a process may be killed in the middle. It has one of two slots behind the first line,
+``@OFFSET LENGTH`` in the first line points at it, and the next one has the other slot.
+"""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +17,10 @@ from reconciler.core.errors import LockError
 from reconciler.file_lock import lock_file
 from reconciler.locks.lease import StoreContext
 
+_PAGE = limits.LOCK_FILE_PAGE_BYTES
+_SLOTS = (_PAGE, _PAGE + limits.MAX_LOCK_RECORD_BYTES)
+_POINTER = re.compile(rb"@(\d{1,9}) (\d{1,9})")
+
 
 def open_store(path: str, _context: StoreContext) -> "FileStore":
     """Return the store of file:PATH."""
@@ -18,7 +28,7 @@ def open_store(path: str, _context: StoreContext) -> "FileStore":
 
 
 class FileStore:
-    """A record in the first line of a file, read and written under flock."""
+    """A record in a file, read and written under flock."""
 
     def __init__(self, path: Path) -> None:
         """Keep the record in `path`; the first use creates the file, readable by its owner only."""
@@ -32,15 +42,14 @@ class FileStore:
     def read(self) -> str | None:
         """Return the record, or None if there is none."""
         with self._locked_file() as file:
-            return _read_line(file)
+            return _read_record(file)
 
     def compare_and_swap(self, before: str | None, after: str) -> bool:
         """Replace the record with `after` if it is `before`; return whether it was."""
         with self._locked_file() as file:
-            if _read_line(file) != before:
+            if _read_record(file) != before:
                 return False
-            # The rest of a longer old record stays in the file, after the first line.
-            os.pwrite(file, f"{after}\n".encode(), 0)
+            _write_record(file, after.encode())
             return True
 
     @contextmanager
@@ -66,6 +75,20 @@ class FileStore:
             raise LockError(f"{self.name} cannot be used: {error.strerror}") from error
 
 
-def _read_line(file: int) -> str | None:
-    line = os.pread(file, limits.MAX_LOCK_RECORD_BYTES, 0).partition(b"\n")[0]
+def _read_record(file: int) -> str | None:
+    line = os.pread(file, _PAGE, 0).partition(b"\n")[0]
+    if pointer := _POINTER.fullmatch(line):
+        line = os.pread(file, int(pointer[2]), int(pointer[1]))
     return line.decode(errors="replace") or None
+
+
+def _write_record(file: int, record: bytes) -> None:
+    line = record
+    if len(record) >= _PAGE:
+        before = _POINTER.match(os.pread(file, _PAGE, 0))
+        slot = next(it for it in _SLOTS if before is None or int(before[1]) != it)
+        os.pwrite(file, record, slot)
+        os.fdatasync(file)
+        line = b"@%d %d" % (slot, len(record))
+    # The rest of a longer line stays in the file, after this one.
+    os.pwrite(file, line + b"\n", 0)

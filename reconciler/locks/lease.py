@@ -219,10 +219,14 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
             failures.append(error)
 
     renew()
+    thread = Thread(target=run, name="lease", daemon=True)
     try:
-        Thread(target=run, name="lease", daemon=True).start()
+        thread.start()
         yield is_leader
     finally:
         stop.set()
+        # A renewal that ends after the release would take the lease again, for a process that
+        # does not use it.
+        thread.join(limits.LOCK_RELEASE_TIMEOUT_SECONDS)
         with suppress(LockError):
             elector.release()

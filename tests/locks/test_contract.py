@@ -51,6 +51,14 @@ def test_it_is_empty_until_something_is_put_there(open_place: "Open") -> None:
     assert store.name == open_place(1).name
 
 
+def test_a_record_of_many_targets_is_kept(open_place: "Open") -> None:
+    first, second = ('{"shop-prod-eu-west-1": "' + it * 200_000 + '"}' for it in "ab")
+    store = open_place(1)
+    assert store.compare_and_swap(None, first)
+    assert open_place(1).compare_and_swap(first, second)
+    assert store.read() == second
+
+
 def test_only_what_was_expected_is_replaced(open_place: "Open") -> None:
     store = open_place(1)
     assert store.compare_and_swap(None, "one")

@@ -23,6 +23,22 @@ def test_it_is_empty_until_something_is_put_there(store: FileStore) -> None:
     assert store.read() == "short"
 
 
+def test_a_long_record_is_never_half_written(store: FileStore, tmp_path: Path) -> None:
+    records = [character * 10_000 for character in "abcd"]
+    before: str | None = None
+    for record in records:
+        assert store.compare_and_swap(before, record)
+        assert store.read() == record
+        if before is not None:
+            # A process that is killed before it has moved the pointer leaves the one before.
+            assert before.encode() in (tmp_path / "lock").read_bytes()
+        before = record
+    assert store.compare_and_swap(before, "short")
+    assert store.read() == "short"
+    assert store.compare_and_swap("short", records[0])
+    assert store.read() == records[0]
+
+
 def test_only_what_was_expected_is_replaced(store: FileStore) -> None:
     assert store.compare_and_swap(None, "one")
     assert not store.compare_and_swap(None, "two")

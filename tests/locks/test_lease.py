@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Barrier
+from threading import Barrier, Event, Thread, Timer, current_thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from amounts import amount
 
 from reconciler import limits
 from reconciler.core.errors import LockError, LockHeldError
-from reconciler.locks.lease import NO_HOLDER, Elector, keep_renewed
+from reconciler.locks.lease import NO_HOLDER, Elector, LeaseRecord, keep_renewed
 
 if TYPE_CHECKING:
     from locks.conftest import Open
@@ -282,6 +282,25 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def test_a_keeper_renews_what_it_holds(race: Race) -> None:
     with keep_renewed(quick(race.slate, race.time)):
         wait_until(lambda: '"renewals": 3' in str(race.slate.read()))
+
+
+def test_a_renewal_in_progress_does_not_take_a_released_lease(race: Race) -> None:
+    gate, read = Event(), race.slate.read
+    renewing: list[Thread] = []
+
+    def read_late() -> str | None:
+        if current_thread().name == "lease":
+            renewing.append(current_thread())
+            gate.wait(20)
+        return read()
+
+    race.slate.read = read_late  # type: ignore[method-assign]
+    with keep_renewed(quick(race.slate, race.time)) as leads:
+        assert leads()
+        wait_until(lambda: bool(renewing))
+        Timer(0.1, gate.set).start()
+    renewing[0].join(20)
+    assert LeaseRecord.parse(read()).holder == NO_HOLDER
 
 
 def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
