@@ -1,7 +1,6 @@
 """Runs the daemons of many targets in one process, with one server."""
 
 import logging
-import os
 import resource
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -13,22 +12,20 @@ from threading import Thread
 from reconciler import limits
 from reconciler.cli.command import Invocation
 from reconciler.cli.error_codes import describe_error
+from reconciler.cli.fleet_parts import open_parts
 from reconciler.cli.logs import recent_records
-from reconciler.cli.run_context import Shared
 from reconciler.cli.signals import StopRequest, stop_on_signals
-from reconciler.cli.target_daemon import FleetParts, TargetDaemon
+from reconciler.cli.target_daemon import TargetDaemon
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.daemon import systemd
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch
-from reconciler.daemon.turns import Turns
 from reconciler.render import fleet_status
 from reconciler.render.terminal import plural
-from reconciler.targets.session import Connection, Sessions
+from reconciler.settings.target_config import TargetConfig
 from reconciler.web.fleet_app import FleetApp
 from reconciler.web.status_server import read_access, serve_application
-from reconciler.wiring.locks import name_process, open_membership
 
 # Files of a target besides the connections of its calls: its lock, its records, its repository.
 _FILES_PER_TARGET = 8
@@ -79,14 +76,10 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
     address = invocation.listen
     with stop_on_signals(daemon=True) as stop:
         threads = Threads(stop)
-        shared, names = Shared.of_daemons(len(members)), [it["target"] for it in members]
-        member = _open_member(invocation, names, shared)
-        parts = FleetParts(
-            shared,
-            Turns(invocation["targets_at_once"]),
+        parts = open_parts(
+            invocation,
+            [member["target"] for member in members],
             SharedWatch(stop.stop_requested, threads.start),
-            name_process() if member is None else member.name,
-            member,
         )
         daemons = [TargetDaemon(member, stop, parts) for member in members]
         _require_different_owners(daemons)
@@ -94,12 +87,13 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
         with ExitStack() as opened:
             for daemon in daemons:
                 opened.callback(daemon.notifier.stop)
-            url = opened.enter_context(_serve(invocation, daemons, address, member))
+            url = opened.enter_context(_serve(invocation, daemons, address, parts.member))
             count, at_once = plural(len(daemons), "target"), invocation["targets_at_once"]
             logger.info("%s, at most %d cycles at a time", count, at_once)
             logger.info("status at %s", url)
             try:
-                if member is not None:
+                if (member := parts.member) is not None:
+                    # Before a target is opened that another member has.
                     member.beat()
                     threads.start("members", partial(_keep_member, member, stop, daemons))
                 for daemon in daemons:
@@ -116,30 +110,6 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
     return ExitCode.OK
 
 
-def _open_member(
-    invocation: Invocation, targets: Sequence[str], shared: Shared
-) -> FleetMember | None:
-    """Return the member of --members, or None if this daemon has all targets.
-
-    Raises:
-        UsageError: If there is no lock, or the store is invalid.
-    """
-    members = invocation["members"]
-    if not members:
-        return None
-    if not invocation["lock"]:
-        raise UsageError(
-            "--members needs --lock: the lease of each target keeps two daemons from writing to it"
-        )
-    connection = Connection(
-        region=invocation["region"] or os.environ.get("AWS_REGION") or None,
-        profile=invocation["profile"] or None,
-    )
-    sessions = shared.sessions or Sessions()
-    membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
-    return FleetMember(membership, targets)
-
-
 def _keep_member(member: FleetMember, stop: StopRequest, daemons: Sequence[TargetDaemon]) -> None:
     member.run(
         stop.stop_requested, lambda: [daemon.name for daemon in daemons if daemon.holds_lease]
@@ -150,12 +120,19 @@ def _require_different_owners(daemons: Sequence[TargetDaemon]) -> None:
     """Reject two targets that own the same resources: each would undo the writes of the other."""
     first_by_ownership: dict[Hashable, TargetDaemon] = {}
     for daemon in daemons:
-        first = first_by_ownership.setdefault(daemon.ownership, daemon)
+        first = first_by_ownership.setdefault(_ownership(daemon.config), daemon)
         if first is not daemon:
             raise UsageError(
                 f"{first.name} and {daemon.name} have the same account, region and owner, so each"
                 " would delete the resources of the other: give each of them its own owner"
             )
+
+
+def _ownership(config: TargetConfig) -> Hashable:
+    """Return the account, region and owner, as far as settings tell them."""
+    # Without an account in the settings, the credentials decide.
+    credentials = (config.profile, config.role_arn) if config.account is None else ()
+    return config.url, config.account, config.region, config.owner, *credentials
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -20,21 +20,20 @@ from reconciler.cli.daemon_loop import (
 from reconciler.cli.daemon_run import DaemonRun
 from reconciler.cli.error_codes import code_of
 from reconciler.cli.fleet_apply import place_of
+from reconciler.cli.fleet_parts import FleetParts
 from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
-from reconciler.cli.run_context import Shared, read_run_settings
+from reconciler.cli.run_context import read_run_settings
 from reconciler.cli.signals import StopRequest
 from reconciler.core.errors import LockHeldError, ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.schedule import Schedule
-from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.loop import Cycle, CycleRequest, Daemon
-from reconciler.daemon.shared_watch import SharedWatch
-from reconciler.daemon.turns import Turns
 from reconciler.daemon.watch import ticks
 from reconciler.render import json_output
+from reconciler.settings.target_config import TargetConfig
 from reconciler.web.application import Access
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
@@ -44,25 +43,6 @@ from reconciler.wiring.notify import open_notifier
 from reconciler.wiring.targets import DAEMON_UPDATES
 
 logger = logging.getLogger("reconciler.run")
-
-
-@dataclass(frozen=True, slots=True)
-class FleetParts:
-    """The parts that the daemons of many targets share.
-
-    Attributes:
-        shared: Manifests and sessions of the SDK.
-        turns: Bounds the cycles at the same time.
-        files: The watches of files.
-        holder: The name of this process in the leases.
-        member: Divides the targets among several daemons; None if this one has all.
-    """
-
-    shared: Shared
-    turns: Turns
-    files: SharedWatch
-    holder: str
-    member: FleetMember | None
 
 
 class TargetDaemon:
@@ -102,16 +82,9 @@ class TargetDaemon:
         self._sources: Sequence[str] = invocation.paths or (config.source.source or "",)
 
     @property
-    def ownership(self) -> Hashable:
-        """The account, region and owner, as far as settings tell them."""
-        config = self._settings.config
-        # Without an account in the settings, the credentials decide.
-        credentials = (config.profile, config.role_arn) if config.account is None else ()
-        return config.url, config.account, config.region, config.owner, *credentials
-
-    @property
-    def _place(self) -> Hashable:
-        return place_of(self._settings.config)
+    def config(self) -> TargetConfig:
+        """The settings of the target."""
+        return self._settings.config
 
     @property
     def holds_lease(self) -> bool:
@@ -194,8 +167,8 @@ class TargetDaemon:
     def _run_cycles(self) -> None:
         with ExitStack() as opened:
             cache = make_cache(self._settings.invocation)
-            with self._parts.turns.take(self._place, self._goes_on) as is_taken:
-                if not is_taken or not self._is_ours():
+            with self._parts.turns.take(place_of(self.config), self._goes_on) as is_taken:
+                if not is_taken or not self._parts.has(self.name):
                     return
                 context = opened.enter_context(self._settings.open(cache, self._parts.shared))
             run = DaemonRun(
@@ -214,9 +187,6 @@ class TargetDaemon:
             opened.callback(self._close)
             self._show(daemon)
             daemon.run(self._wakes(run, daemon))
-
-    def _is_ours(self) -> bool:
-        return self._parts.member is None or self._parts.member.is_ours(self.name)
 
     def _wait_until_ours(self) -> bool:
         """Wait while another member has this target; return False at the end of the process."""
@@ -257,7 +227,7 @@ class TargetDaemon:
         """Return a cycle that waits for its turn; at the end of the process it does nothing."""
 
         def run(status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
-            with self._parts.turns.take(self._place, self._goes_on) as is_taken:
+            with self._parts.turns.take(place_of(self.config), self._goes_on) as is_taken:
                 if not is_taken:
                     return replace(status, exit_code=None)
                 return cycle(status, fresh=fresh, forced=forced)
@@ -279,7 +249,7 @@ class TargetDaemon:
             else ticks(stop.stop_requested, daemon.wait_for_request)
         )
         for files_changed in wakes:
-            if not self._is_ours():
+            if not self._parts.has(self.name):
                 # Between two cycles, so that no call is cut off.
                 return
             if stop.take_reload():
@@ -314,7 +284,7 @@ class TargetDaemon:
         until = steady_seconds() + seconds
         while (
             self._goes_on()
-            and self._is_ours()
+            and self._parts.has(self.name)
             and self._request is None
             and steady_seconds() < until
         ):

@@ -18,6 +18,7 @@ from reconciler.known_secrets import shown
 from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
+from reconciler.settings.target_labels import LABELS, check_labels
 from reconciler.settings.target_matrix import MATRIX_FIELDS, expand, is_matrix
 from reconciler.settings.toml_lines import line_of
 
@@ -30,7 +31,7 @@ BUILT_IN = ("local", "aws")
 SOURCE_FIELDS = ("source", "ref", "path", "verify")
 TARGET_LISTS = frozenset({"exclude", "proxies_urls"})
 TARGET_ONLY_FIELDS = (
-    frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS}) | TARGET_LISTS
+    frozenset({"endpoint_url", "role_arn", "account", LABELS, *SOURCE_FIELDS}) | TARGET_LISTS
 )
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
@@ -222,7 +223,8 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
         raise UsageError(f"{file}: targets.{name}.{min(switches)} must be true or false")
-    checked = switches.keys() | MATRIX_FIELDS
+    check_labels(file, name, table)
+    checked = switches.keys() | MATRIX_FIELDS | {LABELS}
     for fields, type_ in (
         (TARGET_SECONDS, OptionType.SECONDS),
         (TARGET_LISTS, OptionType.TEXT_LIST),

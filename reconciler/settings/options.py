@@ -207,6 +207,16 @@ OPTIONS = (
         configurable=False,
     ),
     Option(
+        "shard",
+        OptionGroup.TARGET,
+        "Of the selected targets, only those with this label. Repeatable: all must match.",
+        "KEY=VALUE",
+        # A job finds its comment by the targets that it selects.
+        commands=tuple(command for command in FLEET_COMMANDS if command != "ci"),
+        configurable=False,
+        is_repeatable=True,
+    ),
+    Option(
         "targets-at-once",
         OptionGroup.TARGET,
         "With several targets: maximum number of targets at the same time.",

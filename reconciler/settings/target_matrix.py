@@ -12,6 +12,7 @@ from typing import Any
 from reconciler import limits
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import shown
+from reconciler.settings.target_labels import LABELS
 
 Table = Mapping[str, Any]
 # Returns the file, the line and the name of a field of the matrix, to begin a message with.
@@ -127,12 +128,16 @@ def _target(table: Table, values: Mapping[str, str], place: Place) -> dict[str, 
         for field, value in table.items()
         if field not in MATRIX_FIELDS
     }
+    if "account_name" in values:
+        target[LABELS] = {"account_name": values["account_name"], **target.get(LABELS, {})}
     return target | {name: values[name] for name in ("account", "region") if name in values}
 
 
 def _substitute_all(value: Any, values: Mapping[str, str], field: str, place: Place) -> Any:
     if isinstance(value, list):
         return [_substitute_all(item, values, field, place) for item in value]
+    if isinstance(value, dict):
+        return {key: _substitute_all(item, values, field, place) for key, item in value.items()}
     return _substitute(value, values, field, place) if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Selects the targets of a run by names and globs."""
+"""Selects the targets of a run by names, globs and labels."""
 
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import is_glob, matches_glob
@@ -9,6 +9,7 @@ from reconciler.settings.target_config import (
     unknown_target,
     url_or_name,
 )
+from reconciler.settings.target_labels import select_shard
 
 
 def select_targets(values: OptionValues, file: ConfigFile) -> tuple[str, ...]:
@@ -16,12 +17,21 @@ def select_targets(values: OptionValues, file: ConfigFile) -> tuple[str, ...]:
 
     The value of ``target`` is a list of names and globs. The result is empty if it is one name, or
     if a URL or the AWS environment is the target. Globs and ``all_targets`` select no built-in
-    target.
+    target. Each value of ``shard`` leaves only the targets that have its label.
 
     Raises:
-        UsageError: If a name or a glob of several selects nothing, or options contradict each
-            other.
+        UsageError: If a name, a glob or a label of several selects nothing, or options contradict
+            each other.
     """
+    names = _by_name(values, file)
+    for shard in values.values.get("shard", ()):
+        if not names:
+            raise UsageError("--shard is for several targets: pass --all-targets or a glob")
+        names = select_shard(shard, names, file.targets)
+    return names
+
+
+def _by_name(values: OptionValues, file: ConfigFile) -> tuple[str, ...]:
     if values.values.get("all_targets"):
         for other in ("target", "endpoint_url"):
             if other in values.flags:

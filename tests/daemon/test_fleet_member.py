@@ -164,12 +164,13 @@ class Schedule:
         for _ in range(faults):
             self._fault(draw)
             fault_at = self.world.clock.now
-            for _ in range(int(draw.uniform(0.1, 1.2) * FAULT_SECONDS / TICK)):
+            for _ in range(int(draw.uniform(0.1, 2.0) * FAULT_SECONDS / TICK)):
                 self._tick(served_at, fault_at)
         for process in self._alive():
             process.is_paused = process.is_cut_off = False
+        fault_at = self.world.clock.now
         for _ in range(int(4 * TERM / TICK)):
-            self._tick(served_at, self.world.clock.now)
+            self._tick(served_at, fault_at)
         assigned = assign(TARGETS, [process.name for process in self._alive()])
         found = {target: self.world.leaders(target) for target in TARGETS}
         assert found == {target: [name] for target, name in assigned.items()}, self.trace
@@ -223,7 +224,7 @@ class Schedule:
 
 @pytest.mark.unmeasured
 def test_each_target_has_one_writer_and_soon_another_one() -> None:
-    for seed in range(amount("schedules of members of a fleet", test=40, full=5_000)):
+    for seed in range(amount("schedules of members of a fleet", test=25, full=5_000)):
         Schedule(seed).run(faults=8)
 
 
@@ -258,6 +259,16 @@ def test_a_member_that_stops_hands_over_before_its_term_is_over(draw: random.Ran
     pass_by(world, MEMBER_TERM)
     assert sorted(second.held()) == TARGETS
     assert [(it.name, it.is_self) for it in second.member.summaries()] == [(second.name, True)]
+
+
+def test_targets_of_a_member_that_dies_are_taken_within_two_terms(draw: random.Random) -> None:
+    for _ in range(10):
+        world = World()
+        first, second = world.start(draw), world.start(draw)
+        pass_by(world, 3 * TERM + draw.uniform(0, TERM))
+        first.is_dead = True
+        pass_by(world, 2 * TERM + TICK)
+        assert sorted(second.held()) == TARGETS
 
 
 def test_the_holder_of_a_target_is_known(draw: random.Random) -> None:

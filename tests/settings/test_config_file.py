@@ -42,6 +42,8 @@ from reconciler.settings.config_file import read_file
             '[targets.t]\ntag_index_lag = "2m"',
             "targets.t.tag_index_lag must be a number of seconds",
         ),
+        ("[targets.t]\nlabels = 1", "targets.t.labels must be a table of texts"),
+        ("[targets.t]\nlabels = { a = 1 }", "targets.t.labels must be a table of texts"),
         (
             "[targets.t]\ntag_index_lag = true",
             "targets.t.tag_index_lag must be a number of seconds",

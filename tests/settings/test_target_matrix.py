@@ -32,6 +32,7 @@ source = "manifests/{{account_name}}"
 exclude = ["{{region}}-only/"]
 owner = "shop"
 tag_index_lag = 5
+labels = {{ tier = "{{account_name}}-{{region}}" }}
 [targets.after]
 """,
     )
@@ -51,6 +52,7 @@ tag_index_lag = 5
         "exclude": ["us-east-1-only/"],
         "owner": "shop",
         "tag_index_lag": 5,
+        "labels": {"account_name": "prod", "tier": "prod-us-east-1"},
     }
 
 

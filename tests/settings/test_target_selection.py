@@ -46,6 +46,55 @@ def test_all_targets_are_those_of_the_file_without_the_built_in_ones() -> None:
     assert select(all_targets=True, flags=("all_targets",)) == names
 
 
+SHARDS = ConfigFile(
+    targets={
+        "dev-eu": {"region": "eu", "labels": {"tier": "gold"}},
+        "prod-eu": {"region": "eu", "account": "111122223333"},
+        "prod-us": {"region": "us", "labels": {"tier": "gold"}},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("shards", "names"),
+    [
+        ((), ("dev-eu", "prod-eu", "prod-us")),
+        (("region=eu",), ("dev-eu", "prod-eu")),
+        (("tier=gold",), ("dev-eu", "prod-us")),
+        (("account=111122223333",), ("prod-eu",)),
+        (("region=eu", "tier=gold"), ("dev-eu",)),
+    ],
+)
+def test_a_shard_leaves_the_targets_with_its_label(
+    shards: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert select("*", file=SHARDS, shard=shards) == names
+
+
+@pytest.mark.parametrize(
+    ("shard", "message"),
+    [
+        ("region", 'invalid --shard "region": use KEY=VALUE, such as region=eu-west-1'),
+        ("=eu", 'invalid --shard "=eu": use KEY=VALUE'),
+        ("region=ap", "--shard region=ap selects none of the targets: their region is one of eu"),
+        ("zone=a", "zone=a selects none of the targets: their labels are account, region, tie"),
+    ],
+)
+def test_a_shard_that_selects_nothing_is_an_error(shard: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        select("*", file=SHARDS, shard=(shard,))
+
+
+def test_targets_without_labels_are_told() -> None:
+    with pytest.raises(UsageError, match="they have no labels"):
+        select("*", shard=("region=eu",))
+
+
+def test_a_shard_is_of_several_targets() -> None:
+    with pytest.raises(UsageError, match="--shard is for several targets"):
+        select("dev-eu", file=SHARDS, shard=("region=eu",))
+
+
 def test_a_url_by_flag_precedes_a_glob_in_the_file() -> None:
     assert select("prod-*", endpoint_url="http://u", flags=("endpoint_url",)) == ()
 

@@ -44,6 +44,8 @@ def run(invocation: Invocation) -> int:
         raise UsageError(
             "run cannot watch standard input: pass a file or a directory, or run apply -"
         )
+    if invocation.options.is_explicit("members"):
+        raise UsageError("--members is for several targets: pass --all-targets or a glob")
     once, address = invocation["once"], invocation.listen
     with (
         stop_on_signals(daemon=not once, message=FINISHING_MESSAGE if once else "") as stop,

@@ -1,0 +1,60 @@
+"""The parts that the daemons of many targets in one process share."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.cli.command import Invocation
+from reconciler.cli.run_context import Shared
+from reconciler.core.errors import UsageError
+from reconciler.daemon.fleet_member import FleetMember
+from reconciler.daemon.shared_watch import SharedWatch
+from reconciler.daemon.turns import Turns
+from reconciler.targets.session import Connection, Sessions
+from reconciler.wiring.locks import name_process, open_membership
+
+
+@dataclass(frozen=True, slots=True)
+class FleetParts:
+    """The shared parts.
+
+    Attributes:
+        shared: Manifests and sessions of the SDK.
+        turns: Bounds the cycles at the same time.
+        files: The watches of files.
+        holder: The name of this process in the leases.
+        member: Divides the targets among several daemons; None if this one has all.
+    """
+
+    shared: Shared
+    turns: Turns
+    files: SharedWatch
+    holder: str
+    member: FleetMember | None
+
+    def has(self, target: str) -> bool:
+        """Return whether this process is to reconcile ``target``."""
+        return self.member is None or self.member.is_ours(target)
+
+
+def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatch) -> FleetParts:
+    """Return the parts for ``targets``; no store is contacted yet.
+
+    Raises:
+        UsageError: If --members has no lock, or its store is invalid.
+    """
+    shared, turns = Shared.of_daemons(len(targets)), Turns(invocation["targets_at_once"])
+    members = invocation["members"]
+    if not members:
+        return FleetParts(shared, turns, files, name_process(), None)
+    if not invocation["lock"]:
+        raise UsageError(
+            "--members needs --lock: the lease of each target keeps two daemons from writing to it"
+        )
+    connection = Connection(
+        region=invocation["region"] or os.environ.get("AWS_REGION") or None,
+        profile=invocation["profile"] or None,
+    )
+    sessions = shared.sessions or Sessions()
+    membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
+    return FleetParts(shared, turns, files, membership.name, FleetMember(membership, targets))
