@@ -1,12 +1,9 @@
 """One daemon for many targets: accounts of one endpoint, and servers that hang or refuse."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,118 +11,24 @@ import boto3
 import pytest
 import urllib3
 from conftest import Cli, Write
-from daemons import ended, eventually
+from daemons import eventually
+from journeys.fleets import (
+    ACCOUNTS,
+    NAMES,
+    OTHER,
+    Fleet,
+    StartFleet,
+    converge,
+    meshes,
+    write_targets,
+)
 from manifest_text import mesh_yaml
 from programs import require_program
 from webhooks import send_push
 
 from reconciler.endpoint import LocalEndpoint
 
-ACCOUNTS = {"one": "300000000001", "two": "300000000002", "three": "300000000003"}
-NAMES = [f"shop-{name}" for name in ACCOUNTS]
-FLEET = """
-[targets.shop]
-accounts = {{ one = "300000000001", two = "300000000002", three = "300000000003" }}
-region = "eu-west-1"
-profile = "{{account_name}}"
-endpoint_url = "{url}"
-owner = "shop"
-policy = "{policy}"
-tag_index_lag = 0
-"""
-OTHER = '[targets.other]\nendpoint_url = "{url}"\nowner = "shop"\nregion = "eu-west-1"\n'
 LONG = ("--interval", "3600")
-StartFleet = Callable[..., "Fleet"]
-
-
-class Fleet:
-    """A running daemon of many targets."""
-
-    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
-        self.process = process
-        self._log = log
-        eventually(lambda: "status at " in self.log or process.poll() is not None)
-        self.url = self.log.partition("status at ")[2].split()[0]
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def get(self, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
-        return urllib3.request("GET", self.url + path, headers=headers, redirect=False)
-
-    def targets(self) -> dict[str, Any]:
-        document = self.get("/", accept="application/json").json()
-        return {row["target"]: row for row in document["targets"]}
-
-    def health(self, *names: str) -> set[str]:
-        rows = self.targets()
-        return {rows[name]["health"] for name in names}
-
-    def stop(self) -> str:
-        """End it as a supervisor does, and return its log."""
-        code, _ = ended(self.process, signal.SIGTERM)
-        assert code == 0, self.log
-        assert self.log.splitlines()[-1].endswith("stopped by SIGTERM")
-        return self.log
-
-
-@pytest.fixture
-def start_fleet(
-    here: Path, endpoint: LocalEndpoint, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StartFleet]:
-    """Return a function that starts the daemon of the targets, which is killed at the end."""
-    write_targets(write, endpoint.url)
-    write(
-        "aws-config",
-        "".join(
-            f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = any\n"
-            for name, account in ACCOUNTS.items()
-        ),
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(here / "aws-config"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    running: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, files: str = "-Sn 1024") -> Fleet:
-        log = here / f"log-{len(running)}"
-        limited = ["sh", "-c", f'ulimit {files}; exec "$0" "$@"']
-        command = [sys.executable, "-m", "reconciler", "run", "--all-targets", *arguments]
-        command = [*limited, *command]
-        with log.open("w") as stream:
-            process = subprocess.Popen(
-                command, cwd=here, stdout=subprocess.PIPE, stderr=stream, text=True, env=os.environ
-            )
-        running.append(process)
-        return Fleet(process, log)
-
-    yield run
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def write_targets(write: Write, url: str, policy: str = "sync", more: str = "") -> None:
-    write("reconciler.toml", FLEET.format(url=url, policy=policy) + more)
-
-
-def meshes(url: str, account: str) -> dict[str, int]:
-    """Return the meshes of an account, with their versions."""
-    client = boto3.client(
-        "appmesh", endpoint_url=url, region_name="eu-west-1",
-        aws_access_key_id=account, aws_secret_access_key="any",
-    )  # fmt: skip
-    try:
-        return {mesh["meshName"]: mesh["version"] for mesh in client.list_meshes()["meshes"]}
-    finally:
-        client.close()
-
-
-def converge(url: str, version: int) -> None:
-    """Wait until the mesh has this version in all accounts."""
-    wanted = [{"a": version}] * len(ACCOUNTS)
-    eventually(lambda: [meshes(url, account) for account in ACCOUNTS.values()] == wanted)
 
 
 @pytest.mark.process
@@ -274,6 +177,8 @@ REFUSED = {
     "once": (("--once",), "--once is for one target"),
     "a region": (("--region", "eu-west-1"), "--region is for one target"),
     "one lease": (("--lock", "file:lock"), "each target needs its own"),
+    "members without a lock": (("--members", "file:members"), "--members needs --lock"),
+    "a shard of none": (("--shard", "account_name=four"), "their account_name is one of one, th"),
     "standard input": (("-",), "standard input is for one target"),
     "an address": (("--listen", "nowhere"), 'invalid --listen "nowhere"'),
     "a limit": (("--max-updates", "many"), 'invalid --max-updates "many"'),
@@ -288,6 +193,13 @@ def test_invalid_options_end_the_daemon_before_anything_runs(
     refused = cli("run", "--all-targets", *arguments)
     assert (refused.code, refused.out, refused.err.count("\n")) == (64, "", 1)
     assert message in refused.err
+
+
+def test_members_are_of_several_targets(cli: Cli, write: Write, endpoint: LocalEndpoint) -> None:
+    write_targets(write, endpoint.url)
+    refused = cli("run", "--target", NAMES[0], "--members", "file:members", "--lock", "file:lock")
+    assert (refused.code, refused.out) == (64, "")
+    assert "--members is for several targets" in refused.err
 
 
 def test_a_target_without_owner_ends_the_daemon_before_anything_runs(
