@@ -372,7 +372,8 @@ def test_every_expression_selects_series_that_the_daemon_has(expression: str) ->
         wanted = selector.strip(",")
         assert "!=" in wanted or any(wanted in it for it in series), expression
     for labels in re.findall(r"by \(([\w, ]+)\)", expression):
-        known = set(re.findall(r'(\w+)="', text)) | {"job", "instance"}
+        # A daemon of many targets adds the target.
+        known = set(re.findall(r'(\w+)="', text)) | {"job", "instance", "target"}
         assert set(labels.split(", ")) <= known
 
 

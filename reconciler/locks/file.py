@@ -6,7 +6,6 @@ once, and a process may be killed in the middle. It has one of two slots behind 
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from reconciler.locks.lease import StoreContext
 
 _PAGE = limits.LOCK_FILE_PAGE_BYTES
 _SLOTS = (_PAGE, _PAGE + limits.MAX_LOCK_RECORD_BYTES)
-_POINTER = re.compile(rb"@(\d{1,9}) (\d{1,9})")
 
 
 def open_store(path: str, _context: StoreContext) -> "FileStore":
@@ -77,18 +75,27 @@ class FileStore:
 
 def _read_record(file: int) -> str | None:
     line = os.pread(file, _PAGE, 0).partition(b"\n")[0]
-    if pointer := _POINTER.fullmatch(line):
-        line = os.pread(file, int(pointer[2]), int(pointer[1]))
-    return line.decode(errors="replace") or None
+    slot, length = _pointer(line)
+    record = os.pread(file, length, slot) if slot else line
+    return record.decode(errors="replace") or None
 
 
 def _write_record(file: int, record: bytes) -> None:
     line = record
     if len(record) >= _PAGE:
-        before = _POINTER.match(os.pread(file, _PAGE, 0))
-        slot = next(it for it in _SLOTS if before is None or int(before[1]) != it)
+        used, _ = _pointer(os.pread(file, _PAGE, 0).partition(b"\n")[0])
+        slot = next(slot for slot in _SLOTS if slot != used)
         os.pwrite(file, record, slot)
         os.fdatasync(file)
         line = b"@%d %d" % (slot, len(record))
     # The rest of a longer line stays in the file, after this one.
     os.pwrite(file, line + b"\n", 0)
+
+
+def _pointer(line: bytes) -> tuple[int, int]:
+    """Return the slot and the length of the record that ``line`` points at; 0 if it is a record."""
+    for slot in _SLOTS:
+        length = line.removeprefix(b"@%d " % slot)
+        if length != line and length.isdigit():
+            return slot, min(int(length), limits.MAX_LOCK_RECORD_BYTES)
+    return 0, 0

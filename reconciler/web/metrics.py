@@ -190,6 +190,11 @@ def _labeled_metrics(status: DaemonStatus) -> Iterator[Metric]:
 
 
 def _plain_metrics(status: DaemonStatus, now: float) -> Iterator[tuple[str, float, str]]:
+    leading = "leading", status.is_leader, "Whether this daemon may write; always 1 without a lock."
+    if status.held_by is not None:
+        # Another daemon runs the cycles, so an alert on their times must not see this one.
+        yield leading
+        return
     drifted = [resource.since for resource in status.resources if _is_drift(resource)]
     age = max(0.0, now - min(drifted)) if drifted else 0.0
     started_at = status.cycle_started_at or 0
@@ -202,7 +207,7 @@ def _plain_metrics(status: DaemonStatus, now: float) -> Iterator[tuple[str, floa
     yield "source_valid", status.source_valid, "Whether the manifests are valid."
     readable = status.error is None and not status.unlisted
     yield "target_readable", readable, "Whether the last cycle could read the whole target."
-    yield "leading", status.is_leader, "Whether this daemon may write; always 1 without a lock."
+    yield leading
     yield "cycle_interval_seconds", status.interval_seconds, "Seconds between two cycles."
     yield (
         "last_attempt_timestamp_seconds",

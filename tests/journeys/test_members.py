@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 
 import pytest
 from conftest import Cli, Write
@@ -55,12 +56,16 @@ def test_daemons_share_the_targets_and_hand_them_over(
         assert fleet.get("/readyz").status == 200
         fleet.process.send_signal(signal.SIGHUP)
         lines = [f"{name}: the configuration was reloaded" for name in NAMES]
-        eventually(lambda fleet=fleet, lines=lines: all(line in fleet.log for line in lines))
+        eventually(partial(is_logged, fleet, lines))
     first.stop()
     eventually(lambda: share(second))
     second.stop()
     # One write of each target for each edit.
     converge(endpoint.url, version=2)
+
+
+def is_logged(fleet: Fleet, lines: list[str]) -> bool:
+    return all(line in fleet.log for line in lines)
 
 
 def check_status(cli: Cli, first: Fleet, second: Fleet) -> None:
