@@ -22,7 +22,7 @@ class Membership:
     Attributes:
         name: Name of this process; no other process may have it.
         term_seconds: Time after which a member without a heartbeat is dead for the others.
-        member: What the next heartbeat tells of this member.
+        member: The entry of this member in the next heartbeat.
         record: The record as of the last heartbeat.
         alive: The members that were alive then, with this one.
     """
@@ -90,7 +90,7 @@ class Membership:
         members = {name: member for name, member in before.members.items() if name in alive}
         members[self.name] = self.member
         keeps_time = before.timekeeper == self.name or before.timekeeper not in alive
-        # A process that was suspended did not watch the targets meanwhile.
+        # A process that was suspended did not watch the targets at that time.
         elapsed = min(now - self._kept_time_at, self.term_seconds) if keeps_time else 0.0
         measured = elapsed if self._kept_time_at != NEVER else 0.0
         timekeeper = self.name if keeps_time else before.timekeeper

@@ -209,7 +209,7 @@ OPTIONS = (
     Option(
         "shard",
         OptionGroup.TARGET,
-        "Of the selected targets, only those with this label. Repeatable: all must match.",
+        "Use only the selected targets that have this label. Repeatable: all must match.",
         "KEY=VALUE",
         # A job finds its comment by the targets that it selects.
         commands=tuple(command for command in FLEET_COMMANDS if command != "ci"),

@@ -57,15 +57,13 @@ class Member:
         self.way = here / f"way-{number}"
         self.way.symlink_to(here / "stores")
         self.paused_at: list[float] = []
+        self.starts = 0
         self.start()
 
     def start(self) -> None:
-        ways = (
-            "--lock",
-            f"file:{self.way.name}/{{target}}",
-            "--members",
-            f"file:{self.way.name}/all",
-        )
+        self.starts += 1
+        way = self.way.name
+        ways = ("--lock", f"file:{way}/{{target}}", "--members", f"file:{way}/members")
         times = ("--lock-term", str(TERM), "--interval", str(INTERVAL))
         with (self.here / f"log-{self.number}").open("a") as log:
             self.process = subprocess.Popen(
@@ -76,9 +74,15 @@ class Member:
             )  # fmt: skip
 
     def kill(self) -> None:
+        self.end()
+        self.start()
+
+    def end(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.start()
+
+    def is_running(self) -> bool:
+        return (self.here / f"log-{self.number}").read_text().count("status at") == self.starts
 
     def pause(self) -> None:
         # A process that is stopped in the moment in which it has a file locked keeps it locked.
@@ -161,12 +165,13 @@ def test_each_target_has_one_writer_and_is_soon_served_again(
         for number in range(DAEMONS):
             proxy = recording_proxy(endpoint.url, str(number), calls.append)
             members.append(member := Member(here, number, opened.enter_context(proxy)))
-            opened.callback(lambda member=member: (member.process.kill(), member.process.wait()))
+            opened.callback(member.end)
         eventually(lambda: written(calls, edits.last) == set(ACCOUNTS))
         for number in range(ROUNDS):
             make_trouble(members[number % DAEMONS :] + members[: number % DAEMONS], edits)
         eventually(lambda: written(calls, edits.last) == set(ACCOUNTS))
         for member in members:
+            eventually(member.is_running)
             member.process.send_signal(signal.SIGTERM)
         assert [member.process.wait(60) for member in members] == [0] * DAEMONS
     paused_at = {str(member.number): member.paused_at for member in members}

@@ -1,4 +1,4 @@
-"""What daemons of one fleet share: their heartbeats, the state of targets, and the rollout."""
+"""The record that daemons of a fleet share: heartbeats, reports of targets, and the rollout."""
 
 import json
 from collections.abc import Mapping

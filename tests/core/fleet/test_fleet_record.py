@@ -33,6 +33,8 @@ def test_a_store_that_was_never_written_is_empty() -> None:
         str(RECORD).replace("drift", "adrift"),
         str(RECORD).replace('"wave"', '"weave"'),
         str(RECORD).replace('"beats": 3', '"beats": "often"'),
+        str(RECORD).replace('"since": 1.5', '"since": -1'),
+        str(RECORD).replace('"since": 1.5', '"since": 1e300'),
     ],
 )
 def test_other_text_is_an_error(text: str) -> None:
