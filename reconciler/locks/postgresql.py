@@ -91,6 +91,10 @@ class PostgreSqlStore:
                 try:
                     # The server gives up first, so an abandoned write has no effect later.
                     connection.execute(f"SET LOCAL statement_timeout = {1000 * timeout - 1000}")
+                    # A process that is paused before its commit must not keep the row locked.
+                    connection.execute(
+                        f"SET LOCAL idle_in_transaction_session_timeout = {1000 * timeout}"
+                    )
                     yield connection
                     connection.commit()
                 finally:

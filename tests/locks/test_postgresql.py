@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -96,6 +98,43 @@ def test_a_statement_that_hangs_is_waited_for_a_few_seconds(database: PostgreSQL
         assert time.monotonic() - began < 15
     # The statement must not take effect later, when nobody counts on it any more.
     assert store.read() == "one"
+
+
+def test_a_process_that_is_paused_before_its_commit_loses_the_row(database: PostgreSQL) -> None:
+    url = database.new_database()
+    assert open_database(url, "a").compare_and_swap(None, "one")
+    paused = f"""
+import os, signal, sys, threading, psycopg
+from reconciler.locks.lease import StoreContext
+from reconciler.locks.postgresql import open_store
+commit = psycopg.Connection.commit
+def pause(connection):
+    print("paused", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    commit(connection)
+psycopg.Connection.commit = pause
+store = open_store({url.partition(":")[2]!r}, StoreContext("a", lambda _: None))
+store.compare_and_swap("one", "paused")
+"""
+    process = subprocess.Popen([sys.executable, "-c", paused], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"paused\n"
+        store = open_database(url, "a")
+        deadline = time.monotonic() + 20
+        while not is_swapped(store):
+            assert time.monotonic() < deadline
+        assert store.read() == "two"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_swapped(store: "LeaseStore") -> bool:
+    try:
+        return store.compare_and_swap("one", "two")
+    except LockError:
+        return False
 
 
 def test_e02_no_message_has_the_password(database: PostgreSQL) -> None:
