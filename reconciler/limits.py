@@ -1,7 +1,7 @@
 """The retries, timeouts, intervals and limits of the product, with their reasons.
 
 Times are in seconds and sizes in bytes, unless the name says otherwise. Values that users can set
-are options instead (settings/options.py); limits of the API are in its description (api/); the
+are options instead (settings/options/); limits of the API are in its description (api/); the
 bounds of one text or one table of output are beside its code.
 """
 

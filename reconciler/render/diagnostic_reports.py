@@ -1,7 +1,7 @@
 """Diagnostics of manifests as text, JSON, SARIF, and annotations of GitHub and GitLab.
 
 To add a format to `validate`, add a row to `DIAGNOSTIC_FORMATS` and the name to the tuple of the
-same name in `reconciler.settings.options`.
+same name in `reconciler.settings.options.output_group`.
 """
 
 import json
