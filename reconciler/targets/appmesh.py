@@ -39,7 +39,7 @@ from reconciler.known_secrets import shown
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.cache import ReadCache, TagIndex
 from reconciler.targets.canonical import canonical
-from reconciler.targets.listing import Lister, Ref
+from reconciler.targets.listing import Lister, Listing, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
 from reconciler.targets.responses import attested_resource, to_live_resource, to_version
 
@@ -138,39 +138,17 @@ class AppMesh:
             attested_spec,
             self._trusted_until(),
         )
-        found = dict(
-            zip(
-                listing.refs,
-                parallel.run(
-                    self._counted(reader.read, len(listing.refs)),
-                    listing.refs,
-                    workers=self._workers,
-                ),
-                strict=True,
-            )
-        )
+        found = self._read_listed(reader)
         resources = {key: resource for key, resource in found.items() if resource is not None}
-        unlisted = {
-            key: listing.unlisted_reason(key) for key in requested if key not in listing.refs
-        }
-        unreadable = {key: Unreadable(key, reason) for key, reason in unlisted.items() if reason}
         if self._id.account is None:
-            # The endpoint does not answer GetCallerIdentity: use the account of owned resources.
-            accounts = (
-                resource.account
-                for resource in resources.values()
-                if isinstance(resource, LiveResource) and resource.owner == owner
-            )
-            self._id = replace(self._id, account=next(accounts, None))
+            self._id = replace(self._id, account=_account_of(resources.values(), owner))
         if self._cache is not None:
             self._cache.store(listing.refs, resources)
         return LiveState(
-            resources | unreadable,
+            resources | _unlisted(requested, listing),
             tuple(sorted(listing.failed_lists.values())),
             frozenset(key for key in resources if index.tags(listing.refs[key]["arn"]) is not None),
-            frozenset(
-                (*listing.shared, *(key for key, resource in found.items() if resource is None))
-            ),
+            frozenset(listing.shared | (found.keys() - resources.keys())),
         )
 
     def read(self, key: Key) -> LiveResource | None:
@@ -287,6 +265,11 @@ class AppMesh:
 
         return read_and_count
 
+    def _read_listed(self, reader: "_Reader") -> Mapping[Key, ReadResult]:
+        read = self._counted(reader.read, len(reader.refs))
+        results = parallel.run(read, reader.refs, workers=self._workers)
+        return dict(zip(reader.refs, results, strict=True))
+
     def _tag(self, key: Key, arn: str, tags: Iterable[tuple[str, str]]) -> None:
         self._exchange("tag", key, {"resourceArn": arn, "tags": _tag_list(tags)})
 
@@ -378,6 +361,25 @@ class _Reader:
             return None
         spec = self.attested_spec(key, ResourceVersion(ref["version"], ref["createdAt"]), tags)
         return None if spec is None else attested_resource(key, ref, spec, tags)
+
+
+def _unlisted(requested: Collection[Key], listing: Listing) -> dict[Key, Unreadable]:
+    """Return the keys of `requested` that may exist in lists that could not be read."""
+    reasons = {key: listing.unlisted_reason(key) for key in requested if key not in listing.refs}
+    return {key: Unreadable(key, reason) for key, reason in reasons.items() if reason}
+
+
+def _account_of(resources: Iterable[LiveResource | Unreadable], owner: str) -> str | None:
+    """Return the account of the resources of `owner`, or None if it has none.
+
+    The endpoint has no account of its own if it does not answer GetCallerIdentity.
+    """
+    accounts = (
+        resource.account
+        for resource in resources
+        if isinstance(resource, LiveResource) and resource.owner == owner
+    )
+    return next(accounts, None)
 
 
 def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
