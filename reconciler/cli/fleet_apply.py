@@ -21,12 +21,12 @@ from reconciler.cli.fleet import (
 from reconciler.cli.proxy_wait import ProxyWait, open_proxy_wait
 from reconciler.cli.run_context import (
     RunContext,
-    Shared,
     open_run,
     require_matches,
     require_valid,
     resolve_target,
 )
+from reconciler.cli.shared_parts import Shared
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection

@@ -12,7 +12,7 @@ from reconciler import limits
 from reconciler.cli.command import Invocation
 from reconciler.cli.error_codes import describe_error
 from reconciler.cli.logs import recent_records
-from reconciler.cli.run_context import Shared
+from reconciler.cli.shared_parts import Shared
 from reconciler.cli.signals import StopRequest, stop_on_signals
 from reconciler.cli.target_daemon import FleetParts, TargetDaemon
 from reconciler.core.errors import UsageError

@@ -22,7 +22,8 @@ from reconciler.cli.error_codes import code_of
 from reconciler.cli.fleet_apply import place_of
 from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
-from reconciler.cli.run_context import Shared, read_run_settings
+from reconciler.cli.run_context import read_run_settings
+from reconciler.cli.shared_parts import Shared
 from reconciler.cli.signals import StopRequest
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
