@@ -76,9 +76,9 @@ class AppliedTarget(NamedTuple):
 
 
 def account_of(member: Invocation) -> Hashable:
-    """Return the account and region of the target, as far as settings tell them.
+    """Return the account and region of the target, as far as its settings have them.
 
-    As the place of runs, it lets the calls to them keep to the parallelism of one target.
+    Runs at one place take turns, so their calls keep to the parallelism of one target.
 
     Raises:
         UsageError: If the settings of the target are invalid; then nothing runs.
@@ -87,7 +87,7 @@ def account_of(member: Invocation) -> Hashable:
 
 
 def place_of(config: TargetConfig) -> Hashable:
-    """Return the account and region of a target, as far as its settings tell them."""
+    """Return the account and region of a target, as far as its settings have them."""
     return config.url, config.account, config.region, config.profile, config.role_arn
 
 

@@ -98,7 +98,7 @@ class TargetDaemon:
 
     @property
     def ownership(self) -> Hashable:
-        """The account, region and owner, as far as settings tell them."""
+        """The account, region and owner, as far as the settings have them."""
         config = self._settings.config
         # Without an account in the settings, the credentials decide.
         credentials = (config.profile, config.role_arn) if config.account is None else ()
@@ -136,7 +136,7 @@ class TargetDaemon:
     def look_now(self) -> None:
         """Let the loop look for new manifests, and run a cycle only if there are some."""
         daemon = self._daemon
-        # A target that is not open yet looks when it is.
+        # A target that is not open yet reads its manifests when it is.
         if daemon is not None:
             daemon.look_now()
 

@@ -124,7 +124,7 @@ class FleetApp(WebApplication):
         return Response(text.encode(errors="backslashreplace"), status=503)
 
     def _readiness(self) -> Response:
-        """Respond 200 if one target is ready and each other one has told why it is not.
+        """Respond 200 if one target is ready and each other one has reported why it is not.
 
         A target that cannot be reached must not keep a new version of the daemon from its start.
         """

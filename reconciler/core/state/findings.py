@@ -52,7 +52,7 @@ class Finding:
         subject: A key, the pattern of a list, `TARGET` or `SOURCE`.
         text: The state, or the action of the daemon.
         fields: The fields that differed.
-        lasts: Whether it stays true until it is over. The others are events.
+        lasts: Whether it stays true until it is over; False for an event.
     """
 
     kind: FindingKind
@@ -205,7 +205,7 @@ def _may_last(states: Mapping[str, State], finding: Finding) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return ``text`` with a sign for each number, so that two tries of one call are equal."""
+    """Return ``text`` without its numbers, so that two tries of one call are equal."""
     return _NUMBER.sub("#", text)
 
 

@@ -42,7 +42,7 @@ DAEMON_GROUP = (
     Option(
         "poll",
         OptionGroup.DAEMON,
-        "Seconds between two looks at a git repository for new commits.",
+        "Seconds between two checks of a git repository for new commits.",
         "SECONDS",
         OptionType.SECONDS,
         60,

@@ -61,7 +61,8 @@ MANIFESTS_GROUP = (
     Option(
         "revision",
         OptionGroup.MANIFESTS,
-        "Use this commit of a git repository. apply also holds the target there, for run too.",
+        "Use this commit of a git repository. apply also holds the target there, so that run does "
+        "not move it.",
         "COMMIT",
         commands=("plan", "apply"),
         configurable=False,
