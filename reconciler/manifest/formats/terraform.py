@@ -221,15 +221,12 @@ def _is_in_shared_mesh(
 ) -> bool:
     """Whether the resource is in a mesh of another account; report such a mesh itself."""
     owner, account = get_text(values, "mesh_owner"), get_text(values, "resource_owner")
-    if not owner or owner == account:
-        return False
-    if kind != "Mesh":
-        return True
-    if account:
+    is_shared = bool(owner) and owner != account
+    if is_shared and account and kind == "Mesh":
         place, _ = find(values, ("mesh_owner",))
         message = "the mesh belongs to another account, so it cannot be managed here"
         context.report(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
-    return False
+    return is_shared and kind != "Mesh"
 
 
 def _warn_of_unknown(
