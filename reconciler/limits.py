@@ -160,6 +160,7 @@ MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 # A record has one to two KiB for each change, twice. The oldest file is removed.
 HISTORY_FILE_BYTES = 16 << 20
 HISTORY_FILES = 10
+HISTORY_BLOCK_BYTES = 128 << 10
 
 # The page of the daemon. Its log and its list of runs are read again every few seconds.
 MAX_RECENT_RECORDS = 500
