@@ -18,7 +18,7 @@ _PARTS = (
     *("tabs.js", "yaml.js"),
 )
 _DAEMON_PARTS = ("daemon.js", "changes.js", "diff.js", "log.js")
-_ENDPOINT_PARTS = ("endpoint.js",)
+_ENDPOINT_PARTS = ("endpoint.js", "signature.js")
 
 # A browser loads nothing from other origins, runs no inline script, and shows no page in a frame.
 HEADERS = (

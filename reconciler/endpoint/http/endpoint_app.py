@@ -7,7 +7,7 @@ HTTP.
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,7 +59,7 @@ from reconciler.serving.requests import (
 )
 
 # Probes and Prometheus send no signature.
-_OPEN_ROUTES = {("GET", f"/_endpoint/{name}") for name in ("health", "ready", "metrics")}
+_OPEN_PATHS = {f"/_endpoint/{name}" for name in ("health", "ready", "metrics")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 # Calls and faults are those of the endpoint that answers, also if others serve the same store.
@@ -89,6 +89,7 @@ class EndpointApp:
         hosts: Collection[str] = (),
         authenticator: Authenticator | None = None,
         documents: Documents | None = None,
+        files: Mapping[str, Document] | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -103,6 +104,7 @@ class EndpointApp:
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._authenticator = authenticator or Authenticator()
         self._documents = {} if documents is None else documents
+        self._files = {} if files is None else files
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/health"): self._get_health,
@@ -171,10 +173,14 @@ class EndpointApp:
         self._check_host(scope, headers)
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        own = self._own_routes.get((method, path))
-        if method == "GET" and path in self._documents:
+        # The server sends no body in a response to HEAD.
+        is_read = method in ("GET", "HEAD")
+        if is_read and path in self._files:
+            return _response(self._files[path])
+        own = self._own_routes.get(("GET" if is_read else method, path))
+        if is_read and path in self._documents:
             own = partial(_document, self._documents[path])
-        if own and (method, path) in _OPEN_ROUTES:
+        if own and is_read and path in _OPEN_PATHS:
             return await own(body)
         caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
         if own:
@@ -284,7 +290,10 @@ class EndpointApp:
 
 
 async def _document(read: Callable[[], Document], _: bytes) -> Response:
-    found = await asyncio.to_thread(read)
+    return _response(await asyncio.to_thread(read))
+
+
+def _response(found: Document) -> Response:
     return Response(found.status, found.text, found.content_type, found.headers)
 
 

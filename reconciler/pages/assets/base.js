@@ -102,7 +102,7 @@ export async function fetchJson(path, options = {}) {
     if (response.ok) throw error;
     return {};
   });
-  if (!response.ok) throw new Error(document_.message ?? `HTTP ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(document_.message ?? `HTTP ${response.status}`), { status: response.status });
   return document_;
 }
 
