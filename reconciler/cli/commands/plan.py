@@ -60,7 +60,7 @@ def run_many(invocation: Invocation) -> int:
 
 def _make(invocation: Invocation, shared: Shared = ALONE) -> _Made:
     with open_run(invocation, shared=shared) as context:
-        plan, unmatched = make_plan(invocation, context)
+        plan, unmatched, _ = make_plan(invocation, context)
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):
