@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
 from threading import Event, Thread
 from typing import Any, Protocol
@@ -220,7 +221,8 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
 
     renew()
     try:
-        Thread(target=run, name="lease", daemon=True).start()
+        # As in parallel.
+        Thread(target=copy_context().run, args=(run,), name="lease", daemon=True).start()
         yield is_leader
     finally:
         stop.set()

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from ipaddress import ip_address
 from threading import Timer
@@ -64,7 +65,8 @@ class _SilenceWarning:
         parts = urlsplit(request.url)
         url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         message = f"waiting for {url} to answer: no response for {self._seconds:g} s"
-        self._timer = Timer(self._seconds, logger.warning, ("%s", message))
+        # As in parallel.
+        self._timer = Timer(self._seconds, copy_context().run, (logger.warning, "%s", message))
         self._timer.daemon = True
         # If no thread can start, the call must not fail: it only waits without a message.
         with suppress(RuntimeError):

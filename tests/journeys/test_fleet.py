@@ -176,6 +176,8 @@ def test_a_defect_on_one_target_stops_no_other(
     monkeypatch.setattr(boto3.Session, "client", broken)
     planned = cli("plan", "--all-targets")
     assert (planned.code, planned.err) == (1, "")
+    logged = cli("plan", "--all-targets", "--log-level", "debug").err
+    assert f"DEBUG {NAMES[1]}: the run has failed" in logged
     # Equal messages are one line.
     (line,) = cli("plan", "--all-targets", "--format", "json").err.splitlines()
     places = f"{NAMES[1]}, {NAMES[3]}"
