@@ -4,6 +4,7 @@ The top level holds the common options. There is one table for each command and 
 """
 
 import re
+import stat
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -120,6 +121,17 @@ def read_bounded(path: Path) -> bytes:
     return content
 
 
+def _require_regular(path: Path) -> None:
+    """Raise UsageError if ``path`` is a pipe or a device, whose end could be awaited forever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # The read reports it.
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(f"reading {path}: it is not a regular file; pass --config to read a pipe")
+
+
 def read_file(path: Path | None) -> ConfigFile:
     """Return the settings in ``path``.
 
@@ -132,6 +144,8 @@ def read_file(path: Path | None) -> ConfigFile:
     """
     chosen = path or Path(CONFIG_FILE)
     try:
+        if path is None:
+            _require_regular(chosen)
         text = read_bounded(chosen).decode()
         _reject_long_keys(chosen, text)
         document = _parse_toml(text)
