@@ -241,5 +241,6 @@ def _check_response(operation: Operation, body: Any, label: str) -> None:
     for violation in violations(shape, response):
         if violation.constraint in ("required", "type"):
             raise UnavailableError(
-                f"{label}: the response does not match the App Mesh API: {shown(violation)}"
+                f"{label}: the response does not match the App Mesh API: {shown(violation)}; "
+                "check the endpoint URL"
             )
