@@ -1,7 +1,6 @@
 """Benchmarks of many targets: accounts and regions of one endpoint, 20 resources each."""
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from typing import Any
 import urllib3
 
 from bench.costs import line, measure, median_cost
-from bench.daemon import cpu_seconds, peak_memory
+from bench.daemon import cpu_seconds, peak_memory, running
 from bench.endpoint import serving
 
 SIZES = (10, 100)
@@ -47,13 +46,7 @@ def steady_cycles(directory: Path, environment: Mapping[str, str], size: int) ->
     """Return the cost of a cycle of one daemon for `size` targets in sync."""
     targets = ["--target", f"t-?-r{'0' if size < max(SIZES) else '*'}"]
     command = [*OURS, "run", *targets, "--interval", str(INTERVAL), "--listen", "127.0.0.1:0"]
-    log = directory / f"log-{size}"
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=directory, env=environment, stderr=stream)
-    try:
-        while "status at " not in log.read_text():
-            time.sleep(0.1)
-        url = log.read_text().partition("status at ")[2].split()[0]
+    with running(command, directory, environment) as (process, url):
         # The first cycles of all targets end before the figures begin.
         _wait_for_cycle(url, 3)
         calls, cycles, cpu = _calls(url), _cycles(url), cpu_seconds(process)
@@ -66,9 +59,6 @@ def steady_cycles(directory: Path, environment: Mapping[str, str], size: int) ->
             f" {cpu * 1000:.0f} ms CPU; {peak_memory(process):.0f} MB, {threads} threads"
             " (goal: 3 calls for each mesh)"
         )
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _targets(url: str) -> list[Any]:
