@@ -107,6 +107,14 @@ OUTPUT_GROUP = (
         command="graph",
         configurable=False,
     ),
+    Option(
+        "changed",
+        OptionGroup.OUTPUT,
+        "With --planned, draw only what the plan changes or withholds, and its neighbors.",
+        type=OptionType.FLAG,
+        command="graph",
+        configurable=False,
+    ),
     _format_option(
         "get",
         "Print the resources as a table, as a wide table, or with their specs as YAML or JSON.",
