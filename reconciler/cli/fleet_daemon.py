@@ -133,7 +133,6 @@ def _serve(
             return FleetApp(
                 {daemon.name: daemon.application(access, records) for daemon in daemons},
                 document=fleet_status.as_json,
-                page=fleet_status.as_page,
                 access=access,
             )
 

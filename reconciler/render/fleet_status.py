@@ -1,8 +1,7 @@
-"""The targets of a daemon as JSON, as a page and as a table."""
+"""The targets of a daemon as JSON and as a table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from html import escape
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import canonical_json
@@ -21,41 +20,11 @@ from reconciler.render.terminal import (
 SCHEMA = 1
 _COLORS = {"in sync": Style.GREEN, "starting": Style.CYAN, "pending": Style.CYAN}
 _BAD = ("stuck", "unreadable", "failed")
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="stylesheet" href="page.css">
-</head>
-<body>
-<header><div class="bar"><h1>mesh-reconciler</h1><p>{title}</p></div></header>
-<main>
-<table>
-<thead><tr><th scope="col">Target</th><th scope="col">Health</th><th scope="col">Cycle</th>\
-<th scope="col">Commit</th><th scope="col">Error</th></tr></thead>
-<tbody>
-"""
-_FOOT = "</tbody>\n</table>\n</main>\n</body>\n</html>\n"
 
 
 def as_json(targets: Sequence[TargetSummary]) -> str:
     """Return one line of JSON."""
     return canonical_json({"schema": SCHEMA, "targets": [asdict(it) for it in targets]}) + "\n"
-
-
-def as_page(targets: Sequence[TargetSummary]) -> str:
-    """Return an HTML page, which needs no script; reload it for the current state."""
-    rows = []
-    for target in targets:
-        link = escape(target.link.removeprefix("/"))
-        name = f'<th scope="row"><a href="{link}">{escape(escaped(target.target))}</a></th>'
-        cells = (target.health, str(target.cycle), _commit(target), escaped(target.error or ""))
-        values = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        rows.append(f"<tr>{name}{values}</tr>\n")
-    return _HEAD.format(title=plural(len(targets), "target")) + "".join(rows) + _FOOT
 
 
 def as_text(targets: Sequence[TargetSummary], *, now: float, layout: Layout) -> str:

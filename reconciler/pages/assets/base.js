@@ -19,6 +19,11 @@ export const STATES = {
 export const ORDER = Object.keys(STATES);
 export const lookOf = (state) => STATES[state] ?? STATES["not managed"];
 
+// The tones by urgency, with the sign of each.
+export const HEALTH_SIGNS = { bad: "\u2715", warn: "!", cool: "\u2026", good: "\u2713" };
+const HEALTH_TONES = { stuck: "bad", "no response": "bad", "invalid manifests": "warn", starting: "cool" };
+export const healthTone = (word) => HEALTH_TONES[word] ?? lookOf(word).tone;
+
 // Escapes control characters, which could hide or reorder the text around them.
 export function escapeControls(text) {
   return String(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
