@@ -144,7 +144,7 @@ def _problems(
 
     Args:
         listener_change: The change of the listeners.
-        resolutions: What becomes of the routes that conflict with it, or why nothing is possible.
+        resolutions: The solution for each route that conflicts with it, or why there is none.
         unread: The routes of its resource that could not be read.
         unlisted: The lists that could not be read.
     """
