@@ -79,7 +79,7 @@ def _graphs(parts: Iterable[Part], available: int) -> Iterator[str]:
     hidden = 0
     for index, (graph, names) in enumerate(groups.values()):
         codes = [f"<code>{html.escape(escaped(name))}</code>" for name in names]
-        # Each leaves to the later ones what it does not need. A smaller one shows nothing.
+        # A graph that needs less leaves the rest to later ones.
         share = max(available // (len(groups) - index), MIN_GRAPH_BYTES)
         title = f"{GRAPH_TITLE}: {shorten_list(codes)}"
         text = graph_details(title, graph, min(share, available))

@@ -96,7 +96,11 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
 
 @pytest.mark.slow
 def test_the_bar_rises_while_calls_end(
-    command: list[str], here: Path, endpoint: LocalEndpoint, write: Write
+    command: list[str],
+    here: Path,
+    endpoint: LocalEndpoint,
+    write: Write,
+    record_property: Callable[[str, object], None],
 ) -> None:
     for number in range(MESHES):
         write(f"manifests/m{number:03}.yaml", mesh_yaml(f"m{number:03}"))
@@ -113,6 +117,8 @@ def test_the_bar_rises_while_calls_end(
     samples = sampled(shown.parts)
     assert samples == sorted(samples)
     rises = [after > before for before, after in pairwise(samples)]
+    figure = f"bar of {MESHES} creates: it rises in {sum(rises)} of {len(rises)} half seconds"
+    record_property("figure", figure)
     # A busy machine may leave the command without a core for one sample, but not for three.
     assert sum(rises) >= 0.75 * len(rises), samples
     assert all(any(rises[at : at + 3]) for at in range(len(rises) - 2)), samples

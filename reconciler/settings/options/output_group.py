@@ -110,7 +110,7 @@ OUTPUT_GROUP = (
     Option(
         "changed",
         OptionGroup.OUTPUT,
-        "With --planned, draw only what the plan changes or withholds, and its neighbors.",
+        "With --planned, draw only resources that change or are withheld, and their neighbors.",
         type=OptionType.FLAG,
         command="graph",
         configurable=False,
