@@ -33,7 +33,7 @@ from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, 
 from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
 from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
-from reconciler.endpoint.http.store_results import read_result, write_result
+from reconciler.endpoint.http.store_results import WriteResults, read_result
 from reconciler.endpoint.http.tagging_api import TaggingApi
 from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
@@ -98,6 +98,7 @@ class EndpointApp:
         }
         self._operations = operations
         self._store = store
+        self._writes = WriteResults()
         self._behavior = behavior or Behavior()
         self._tagging = TaggingApi(description.operations, operations, store, self._behavior)
         self._faults = faults
@@ -216,7 +217,7 @@ class EndpointApp:
             reading = self._store.read(partial(self._operations.read, call, lag=lag))
             return Response(200, await read_result(reading))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
-        written = await write_result(self._store.write(scope, work))
+        written = await self._writes.result(self._store.write(scope, work))
         if isinstance(written.outcome, ApiError):
             raise written.outcome
         revision = (b"x-mesh-revision", str(written.revision).encode())
@@ -270,7 +271,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await write_result(self._store.write(None, self._operations.empty))
+        await self._writes.result(self._store.write(None, self._operations.empty))
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
