@@ -138,7 +138,7 @@ class AppMesh:
             attested_spec,
             self._trusted_until(),
         )
-        found = self._read_listed(reader)
+        found = self._read_each(reader)
         resources = {key: resource for key, resource in found.items() if resource is not None}
         if self._id.account is None:
             self._id = replace(self._id, account=_account_of(resources.values(), owner))
@@ -251,24 +251,24 @@ class AppMesh:
         """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
-    def _counted(
-        self, read: Callable[[Key], ReadResult], total: int
-    ) -> Callable[[Key], ReadResult]:
-        """Return ``read`` with a count of its calls in `reads`."""
-        numbers = itertools.count(1)
-        self._reads = ReadCount(0, total)
+    def _read_each(self, reader: "_Reader") -> dict[Key, ReadResult]:
+        """Return the result for each listed resource, and count them in `reads`."""
+        found: dict[Key, ReadResult] = dict.fromkeys(reader.refs)
+        # Nearly all need no call, and to hand one to a thread takes longer than to read it.
+        relevant = [key for key in found if reader.is_relevant(key)]
+        found |= {key: reader.read_without_call(key) for key in relevant}
+        remaining = [key for key in relevant if found[key] is None]
+        total = len(found)
+        numbers = itertools.count(total - len(remaining) + 1)
+        self._reads = ReadCount(total - len(remaining), total)
 
         def read_and_count(key: Key) -> ReadResult:
-            result = read(key)
+            result = reader.read(key)
             self._reads = ReadCount(next(numbers), total)
             return result
 
-        return read_and_count
-
-    def _read_listed(self, reader: "_Reader") -> Mapping[Key, ReadResult]:
-        read = self._counted(reader.read, len(reader.refs))
-        results = parallel.run(read, reader.refs, workers=self._workers)
-        return dict(zip(reader.refs, results, strict=True))
+        results = parallel.run(read_and_count, remaining, workers=self._workers)
+        return found | dict(zip(remaining, results, strict=True))
 
     def _tag(self, key: Key, arn: str, tags: Iterable[tuple[str, str]]) -> None:
         self._exchange("tag", key, {"resourceArn": arn, "tags": _tag_list(tags)})
@@ -320,34 +320,53 @@ class _Reader:
     trusted_until: float
     """Time of the target's clock: the index may not have changes of then or later."""
 
+    def is_relevant(self, key: Key) -> bool:
+        """Return whether the resource is requested or may be owned, as far as the index shows."""
+        ref = self.refs[key]
+        return key in self.requested or not (
+            self.target.is_foreign(ref) or self.index.lacks(ref["arn"])
+        )
+
+    def read_without_call(self, key: Key) -> LiveResource | None:
+        """Return the live resource if the lists, the index and the cache show it, or None."""
+        ref = self.refs[key]
+        cached = self.target.cached(key, ref)
+        tags = self._known_tags(ref, cached)
+        if tags is None or not self._is_selected(key, tags):
+            return None
+        if cached is not None and not cached.attested:
+            return replace(cached, tags=tags)
+        # The manifest or the tags may have changed after a cached resource was attested.
+        if cached is not None or self._has_current_tags(ref):
+            return self._attested(key, ref, tags)
+        return None
+
     def read(self, key: Key) -> ReadResult:
         """Return the live resource, or None if it is neither requested nor owned."""
         ref = self.refs[key]
-        is_foreign, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
-        if key not in self.requested and (is_foreign or self.index.lacks(ref["arn"])):
-            return None
         try:
-            cached = self.target.cached(key, ref)
-            if is_foreign:
-                tags = {}
-            elif tags is None:
+            tags = self._known_tags(ref, self.target.cached(key, ref))
+            if tags is None:
                 # The index may lag behind, so tags that it does not have are read if they matter.
-                tags = cached.tags if cached else self.target.tags_of(key, ref["arn"])
-            if key not in self.requested and tags.get(OWNER_TAG) != self.owner:
+                tags = self.target.tags_of(key, ref["arn"])
+            if not self._is_selected(key, tags):
                 return None
-            if cached is not None and not cached.attested:
-                return replace(cached, tags=tags)
-            # The manifest or the tags may have changed after a cached resource was attested.
-            if cached is not None or self._has_current_tags(ref):
-                attested = self._attested(key, ref, tags)
-                if attested is not None:
-                    return attested
             return to_live_resource(key, self.target.describe(key), tags)
         except TargetError as error:
             # NotFound does not prove absence either: the resource was just listed.
             return Unreadable(
                 key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )
+
+    def _known_tags(self, ref: Ref, cached: LiveResource | None) -> Tags | None:
+        """Return the tags in the index, or else those in the cache, or None."""
+        if self.target.is_foreign(ref):
+            return {}
+        tags = self.index.tags(ref["arn"])
+        return cached.tags if tags is None and cached is not None else tags
+
+    def _is_selected(self, key: Key, tags: Tags) -> bool:
+        return key in self.requested or tags.get(OWNER_TAG) == self.owner
 
     def _has_current_tags(self, ref: Ref) -> bool:
         """Whether the tags in the index are of this resource, not of one that it replaced."""
