@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import forks
 import pytest
 from amounts import FULL, SEED, amount, left_out
 from coverage import Coverage
+from forks import MEASURES_PROCESSES
 from hypothesis import HealthCheck, settings
 from hypothesis.strategies import text
 
@@ -40,9 +42,6 @@ settings.load_profile("untimed")
 
 # As in the command: the modules of all tests are no garbage, and to search them takes long.
 gc.set_threshold(GC_THRESHOLD)
-
-# Coverage sets this variable, and then measures each process of Python that inherits it.
-MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
 # Markers that say whether the branches of a test are measured.
 MEASURING = ("measured", "unmeasured", "slow")
@@ -179,9 +178,9 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
         *arguments: str, url: str | None = endpoint.url, **environment: str
     ) -> subprocess.Popen[str]:
         where = ("--endpoint-url", url) if url else ()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", *where, "--owner", "o", *arguments],
-            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = forks.start(
+            "run", *where, "--owner", "o", *arguments,
+            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **environment},
         )  # fmt: skip
         running.append(process)
@@ -208,6 +207,11 @@ def pytest_sessionstart() -> None:
         # Makes the tables of all characters, which takes seconds in a test that is measured.
         text().validate()
         measuring.start()
+
+
+def pytest_sessionfinish() -> None:
+    """End the process that others were forked from."""
+    forks.end()
 
 
 @pytest.hookimpl(wrapper=True)
