@@ -401,6 +401,7 @@ def test_json_has_every_name_as_it_is(names: list[str], match: str) -> None:
     assert all({edge["source"], edge["target"]} <= keys for edge in document["edges"])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_two_thousand_resources_are_drawn_within_a_second(name: str) -> None:
     specs = shop(333)
@@ -410,6 +411,7 @@ def test_two_thousand_resources_are_drawn_within_a_second(name: str) -> None:
     assert any(run < 1 for run in runs)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_a_cycle_and_a_long_chain_of_calls_end(name: str) -> None:
     specs: Specs = {}

@@ -28,7 +28,7 @@ from simulation.scenarios import DROP, KEPT, MINUTE, SYNC, A, Act, Scenario, Ste
 from simulation.service import BEHAVIORS, STANDARD, Service, behavior_of, pairs_of_behaviors
 from simulation.trace import ours
 
-ROUNDS = amount("simulated rounds of delete and create", test=8, full=200)
+ROUNDS = amount("simulated rounds of delete and create", test=5, full=200)
 STORIES_OF_A_PAIR = amount("stories of such rounds under a pair of behaviors", test=1, full=4)
 # More than the replays that a reconciler could follow one by one.
 ROUNDS_OF_A_PAIR = 25
