@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,20 +220,32 @@ def pytest_sessionfinish() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests; one worker measures it, because all collect the same."""
-    measuring = Coverage.current()
-    if measuring is None:
-        return (yield)
-    stopped = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
-    if stopped:
-        measuring.stop()
-    try:
-        return (yield)
-    finally:
-        # While they are measured, not in the first test that uses one.
-        for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
-            importlib.import_module(module.name)
+    with _no_garbage():
+        measuring = Coverage.current()
+        if measuring is None:
+            return (yield)
+        stopped = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
         if stopped:
-            measuring.start()
+            measuring.stop()
+        try:
+            return (yield)
+        finally:
+            # While they are measured, not in the first test that uses one.
+            for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+                importlib.import_module(module.name)
+            if stopped:
+                measuring.start()
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Search for no garbage during the block, nor later in what it made: all of it is kept."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

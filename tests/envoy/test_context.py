@@ -24,7 +24,7 @@ from reconciler.envoy.snapshot import (
 )
 from reconciler.envoy.translate import Translator, translate_proxy
 
-CHANGES = amount("changes of random meshes, translated one after the other", test=8, full=500)
+CHANGES = amount("changes of random meshes, translated one after the other", test=15, full=500)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 WEB = CloudMapQuery("shop", "web")
 
