@@ -124,7 +124,6 @@ def selecting(group: str, number: int) -> LoadResult:
     return loaded(f"{MESH}spec: {{}}\n{services}{nodes(number, asking)}")
 
 
-@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("group", ["'*'", "g"])
 def test_as_many_services_of_groups_as_fit(group: str) -> None:
