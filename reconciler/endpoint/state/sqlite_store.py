@@ -207,10 +207,12 @@ class SqliteStore(_SqliteReads):
         try:
             with self._commit_guard:
                 self._writing.execute("BEGIN IMMEDIATE")
+                is_alone = len(writes) == 1
                 for write in writes:
-                    write.attempt(self._writing.execute, fatal=sqlite3.Error)
+                    write.attempt(self._writing.execute, fatal=sqlite3.Error, alone=is_alone)
                 self._check_files()
-                self._writing.execute("COMMIT")
+                is_refused = is_alone and writes[0].problem
+                self._writing.execute("ROLLBACK" if is_refused else "COMMIT")
                 # If a file was removed during the commit, the write is lost: do not acknowledge it.
                 self._check_files()
         except (sqlite3.Error, OSError) as error:
