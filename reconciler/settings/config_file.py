@@ -31,7 +31,7 @@ BUILT_IN = ("local", "aws")
 SOURCE_FIELDS = ("source", "ref", "path", "verify")
 TARGET_LISTS = frozenset({"exclude", "proxies_urls"})
 TARGET_ONLY_FIELDS = (
-    frozenset({"endpoint_url", "role_arn", "account", *SOURCE_FIELDS}) | TARGET_LISTS
+    frozenset({"endpoint_url", "role_arn", "account", "variables", *SOURCE_FIELDS}) | TARGET_LISTS
 )
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
@@ -246,6 +246,13 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
         if not all(map(is_valid, found.values())):
             raise UsageError(f"{file}: targets.{name}.{min(found)} must be {expected}")
         checked |= found.keys()
+    variables = table.get("variables", {})
+    is_valid, _ = TYPE_CHECKS[OptionType.TEXT]
+    if not isinstance(variables, dict) or not all(map(is_valid, variables.values())):
+        raise UsageError(
+            f'{file}: targets.{name}.variables must be texts by name, such as {{ stage = "test" }}'
+        )
+    checked |= {"variables"}
     texts = [value for field, value in table.items() if field not in checked]
     if not all(isinstance(value, str) and value for value in texts):
         raise UsageError(f"{file}: targets.{name}: all other values must be non-empty strings")

@@ -181,6 +181,14 @@ def namespace_of(values: OptionValues, file: ConfigFile) -> str:
     return namespace or ""
 
 
+def variables_of(values: OptionValues, file: ConfigFile) -> tuple[dict[str, str], str]:
+    """Return the variables in the table of the target, and their setting for messages."""
+    _, name, _ = url_or_name(values, file)
+    variables = _table(name, file).get("variables", {})
+    setting = f"targets.{name}.variables of {file.path}"
+    return {key: str(value) for key, value in variables.items()}, setting
+
+
 def _source_config(table: Mapping[str, Any]) -> SourceConfig:
     texts = {field: table.get(field) for field in SOURCE_FIELDS}
     return SourceConfig(**texts, exclude=tuple(table.get("exclude", ())))

@@ -133,6 +133,8 @@ def _target(table: Table, values: Mapping[str, str], place: Place) -> dict[str, 
 def _substitute_all(value: Any, values: Mapping[str, str], field: str, place: Place) -> Any:
     if isinstance(value, list):
         return [_substitute_all(item, values, field, place) for item in value]
+    if isinstance(value, dict):
+        return {name: _substitute_all(item, values, field, place) for name, item in value.items()}
     return _substitute(value, values, field, place) if isinstance(value, str) else value
 
 

@@ -103,6 +103,17 @@ def test_a_glob_selects_targets_and_a_change_of_one_is_its_own(
     assert set(json.loads(alone.out)) == {"calls", "exit_code", "exit_name", "plan"}
 
 
+def test_one_set_of_manifests_has_the_variables_of_each_target(
+    cli: Cli, write: Write, fleet: LocalEndpoint
+) -> None:
+    write_fleet(write, fleet.url, 'variables = { stage = "{account_name}" }')
+    write("manifests/a.yaml", mesh_yaml("$stage"))
+    assert cli("validate", "--all-targets").code == 0
+    planned = cli("plan", "--all-targets").out
+    created = [line.split()[1] for line in planned.splitlines() if line.startswith("  + ")]
+    assert created == ["mesh/dev"] * 2 + ["mesh/prod"] * 2
+
+
 def test_a_pattern_must_match_on_one_target(cli: Cli, write: Write, fleet: LocalEndpoint) -> None:
     del fleet
     write("manifests/a.yaml", mesh_yaml("a"))
