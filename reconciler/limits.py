@@ -60,6 +60,8 @@ POLL_TICKS_WITHOUT_EVENTS = 4
 EVENT_GRACE_TICKS = 6
 # Cycles until files are read again although their metadata did not change.
 CYCLES_PER_READ = 10
+# Cycles until lists are read again although the revision of the target did not change.
+CYCLES_PER_LISTING = 10
 # Exit codes are kept only for clients that still wait for their cycle.
 MAX_EXIT_CODES = 100
 # Spreads the calls of daemons that were started together.

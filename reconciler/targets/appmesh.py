@@ -37,11 +37,13 @@ from reconciler.core.resources import (
 )
 from reconciler.known_secrets import shown
 from reconciler.targets.api_client import ApiClient
-from reconciler.targets.cache import ReadCache, TagIndex
+from reconciler.targets.cache import ReadCache
 from reconciler.targets.canonical import canonical
 from reconciler.targets.listing import Lister, Listing, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
 from reconciler.targets.responses import attested_resource, to_live_resource, to_version
+from reconciler.targets.tag_index import TagIndex
+from reconciler.targets.unchanged_lists import Question
 
 DELETED = "DELETED"
 # The version of a resource that was just created (the API reference of ResourceMetadata).
@@ -125,10 +127,7 @@ class AppMesh:
         """
         self._client.forget_time()
         self._reads = ReadCount(0, None)
-        index, meshes = parallel.both(
-            self._index, lambda: self._lister.read("mesh", None), workers=self._workers
-        )
-        listing = self._lister.relevant(requested, owner, index, meshes)
+        index, listing = self._read_lists(frozenset(requested), owner)
         reader = _Reader(
             self,
             frozenset(requested),
@@ -282,10 +281,26 @@ class AppMesh:
         if self._cache is not None:
             self._cache.forget(key)
 
-    def _index(self) -> TagIndex:
+    def _read_lists(self, requested: frozenset[Key], owner: str) -> tuple[TagIndex, Listing]:
         if self._cache is None:
-            return TagIndex(self._client)
-        return self._cache.index(self._client)
+            index, meshes = parallel.both(
+                lambda: TagIndex(self._client),
+                lambda: self._lister.read("mesh", None),
+                workers=self._workers,
+            )
+            return index, self._lister.relevant(requested, owner, index, meshes)
+        # The revision comes first: all that is read after it is of this revision or a later one.
+        meshes = self._lister.read("mesh", None)
+        question = Question(
+            self._client.url, self._client.listed_revision, meshes, requested, owner
+        )
+        unchanged = self._cache.unchanged(question)
+        if unchanged is not None:
+            return unchanged
+        index = self._cache.index(self._client)
+        listing = self._lister.relevant(requested, owner, index, meshes)
+        self._cache.store_lists(question, listing)
+        return index, listing
 
     def _delete(self, key: Key) -> ResourceVersion:
         try:

@@ -214,14 +214,14 @@ class EndpointApp:
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call.operation):
-            reading = self._store.read(partial(self._operations.read, call, lag=lag))
-            return Response(200, await read_result(reading))
+            reading = self._store.read(partial(self._operations.read_at_revision, call, lag=lag))
+            body, revision = await read_result(reading)
+            return Response(200, body, headers=_revision_header(revision))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
         written = await self._writes.result(self._store.write(scope, work))
         if isinstance(written.outcome, ApiError):
             raise written.outcome
-        revision = (b"x-mesh-revision", str(written.revision).encode())
-        return Response(200, written.outcome, headers=(revision,))
+        return Response(200, written.outcome, headers=_revision_header(written.revision))
 
     def _other_service(
         self, caller: Caller, headers: Headers, body: bytes, request_id: str
@@ -288,6 +288,10 @@ class EndpointApp:
     async def _drop_faults(self, body: bytes) -> Response:
         self._faults = None
         return await self._get_faults(body)
+
+
+def _revision_header(revision: int | None) -> tuple[tuple[bytes, bytes], ...]:
+    return () if revision is None else ((b"x-mesh-revision", str(revision).encode()),)
 
 
 async def _document(read: Callable[[], Document], _: bytes) -> Response:
