@@ -30,7 +30,12 @@ from reconciler.core.errors import TargetError, UsageError
 from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
 from reconciler.targets.error_translation import CREDENTIALS_ADVICE, text_of, translate_errors
 from reconciler.targets.model import SERVICE, shared_loader
-from reconciler.targets.session_hooks import add_hooks, is_loopback, remember_credentials
+from reconciler.targets.session_hooks import (
+    add_hooks,
+    is_loopback,
+    register_handlers,
+    remember_credentials,
+)
 
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
@@ -61,7 +66,8 @@ class _Core:
     """
 
     def __init__(self, connection: Connection) -> None:
-        core = botocore.session.Session(profile=connection.profile)
+        core = botocore.session.Session(profile=connection.profile, include_builtin_handlers=False)
+        register_handlers(core)
         # The SDK reads the profile at its first use: read it now, not in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", shared_loader())

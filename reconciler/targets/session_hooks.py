@@ -13,6 +13,7 @@ from urllib.request import getproxies
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
 
 from reconciler.core.errors import UsageError
 from reconciler.known_secrets import remember, remember_temporary
@@ -28,6 +29,18 @@ def add_hooks(
     _SilenceWarning(silence_seconds).register(core)
     core.register("after-call.sts", _remember_issued)
     _remember_settings(core)
+
+
+def register_handlers(core: botocore.session.Session) -> None:
+    """Register the handlers of the SDK, except those for its documentation and old method names.
+
+    Each client copies all of them; without these it takes 40 KB less.
+    """
+    ways = {REGISTER_FIRST: "register_first", REGISTER_LAST: "register_last"}
+    events = core.get_component("event_emitter")
+    for name, handler, *way in BUILTIN_HANDLERS:
+        if not name.startswith(("docs.", "getattr.")):
+            getattr(events, ways[way[0]] if way else "register")(name, handler)
 
 
 def remember_credentials(credentials: Credentials | None) -> None:
