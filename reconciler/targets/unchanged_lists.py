@@ -15,7 +15,7 @@ from reconciler.targets.listing import Listing
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a read asked for, and what it saw first. Equal ones have equal answers.
+    """The arguments of a read, and its first response. Equal ones have equal lists.
 
     Attributes:
         url: The URL of the target.
