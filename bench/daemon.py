@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -114,13 +114,7 @@ def daemon(
         "AWS_SECRET_ACCESS_KEY": "any",
         "AWS_REGION": "eu-west-1",
     }
-    log = directory / "log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=directory, env=environment, stderr=stream)
-    try:
-        while "status at" not in log.read_text():
-            time.sleep(0.05)
-        address = log.read_text().partition("status at ")[2].split()[0]
+    with running(command, directory, environment) as (process, address):
         pool = urllib3.PoolManager()
 
         def status() -> Any:
@@ -128,6 +122,20 @@ def daemon(
 
         _wait_for(status, 1)
         yield process, status, address
+
+
+@contextmanager
+def running(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str]
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """Run the command of a daemon; yield it and its URL."""
+    log = directory / "log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, cwd=directory, env=environment, stderr=stream)
+    try:
+        while "status at " not in log.read_text():
+            time.sleep(0.05)
+        yield process, log.read_text().partition("status at ")[2].split()[0]
     finally:
         process.terminate()
         process.wait()

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from builders import OWNER, TARGET, desired, egress, mesh, plan, present
 
@@ -63,17 +63,22 @@ def _notifying() -> str:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         config = NotifyConfig("webhook", url, None, None, kinds, (), 0)
         notifier = open_notifier([config], TARGET.name, lambda _: None)
-        costs = []
+        costs, thread_seconds = [], 0.0
         for number in range(CYCLES):
             state = State.FAILED if number % 2 else State.IN_SYNC
             resources = tuple(
                 ResourceStatus(mesh(f"m{it}"), state, 0, reason="denied") for it in range(MESHES)
             )
             status = DaemonStatus(TARGET, OWNER, "sync", 0, 60, resources=resources)
-            began = time.perf_counter()
+            before, began = time.process_time(), time.perf_counter()
             notifier.notify(status, None, number)
             costs.append(time.perf_counter() - began)
+            # A real cycle waits for the API now, and the notifier works.
+            time.sleep(0.02)
+            thread_seconds += time.process_time() - before
     return (
         f"a receiver that hangs costs a cycle with an outage of {MESHES:,} meshes or its end "
-        f"{1000 * median(costs):.1f} ms, at most {1000 * max(costs):.1f} ms (goal: 5 ms)"
+        f"{1000 * median(costs):.2f} ms, p95 {1000 * quantiles(costs, n=20)[18]:.2f} ms, at most "
+        f"{1000 * max(costs):.1f} ms (goal: 5 ms), and the threads of the notifier "
+        f"{1000 * thread_seconds / CYCLES:.1f} ms CPU"
     )

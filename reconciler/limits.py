@@ -1,7 +1,7 @@
 """The retries, timeouts, intervals and limits of the product, with their reasons.
 
 Times are in seconds and sizes in bytes, unless the name says otherwise. Values that users can set
-are options instead (settings/options.py); limits of the API are in its description (api/); the
+are options instead (settings/options/); limits of the API are in its description (api/); the
 bounds of one text or one table of output are beside its code.
 """
 
@@ -60,6 +60,8 @@ POLL_TICKS_WITHOUT_EVENTS = 4
 EVENT_GRACE_TICKS = 6
 # Cycles until files are read again although their metadata did not change.
 CYCLES_PER_READ = 10
+# Cycles until lists are read again although the revision of the target did not change.
+CYCLES_PER_LISTING = 10
 # Exit codes are kept only for clients that still wait for their cycle.
 MAX_EXIT_CODES = 100
 # Spreads the calls of daemons that were started together.
@@ -174,6 +176,7 @@ MAX_CREDENTIALS_FILE_BYTES = 1 << 20
 # A record has one to two KiB for each change, twice. The oldest file is removed.
 HISTORY_FILE_BYTES = 16 << 20
 HISTORY_FILES = 10
+HISTORY_BLOCK_BYTES = 128 << 10
 
 # The page of the daemon. Its log and its list of runs are read again every few seconds.
 MAX_RECENT_RECORDS = 500

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -77,7 +78,8 @@ def _start(threads: list[Thread], work: Callable[[], None], count: int) -> None:
     queued the call, so a write may be made whose outcome is lost.
     """
     for _ in range(count):
-        thread = Thread(target=work, name="parallel")
+        # Records of the log have the target of the caller.
+        thread = Thread(target=copy_context().run, args=(work,), name="parallel")
         try:
             thread.start()
         except RuntimeError:

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+import forks
 import pytest
+import sdk_handlers
 from amounts import FULL, SEED, amount, left_out
 from coverage import Coverage
+from forks import MEASURES_PROCESSES
 from hypothesis import HealthCheck, settings
 from hypothesis.strategies import text
 
@@ -40,9 +44,7 @@ settings.load_profile("untimed")
 
 # As in the command: the modules of all tests are no garbage, and to search them takes long.
 gc.set_threshold(GC_THRESHOLD)
-
-# Coverage sets this variable, and then measures each process of Python that inherits it.
-MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+sdk_handlers.remember()
 
 # Markers that say whether the branches of a test are measured.
 MEASURING = ("measured", "unmeasured", "slow")
@@ -179,9 +181,9 @@ def start(here: Path, endpoint: LocalEndpoint) -> Iterator[Start]:
         *arguments: str, url: str | None = endpoint.url, **environment: str
     ) -> subprocess.Popen[str]:
         where = ("--endpoint-url", url) if url else ()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", *where, "--owner", "o", *arguments],
-            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = forks.start(
+            "run", *where, "--owner", "o", *arguments,
+            cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **environment},
         )  # fmt: skip
         running.append(process)
@@ -210,23 +212,40 @@ def pytest_sessionstart() -> None:
         measuring.start()
 
 
+def pytest_sessionfinish() -> None:
+    """End the process that others were forked from."""
+    forks.end()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests; one worker measures it, because all collect the same."""
-    measuring = Coverage.current()
-    if measuring is None:
-        return (yield)
-    stopped = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
-    if stopped:
-        measuring.stop()
-    try:
-        return (yield)
-    finally:
-        # While they are measured, not in the first test that uses one.
-        for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
-            importlib.import_module(module.name)
+    with _no_garbage():
+        measuring = Coverage.current()
+        if measuring is None:
+            return (yield)
+        stopped = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
         if stopped:
-            measuring.start()
+            measuring.stop()
+        try:
+            return (yield)
+        finally:
+            # While they are measured, not in the first test that uses one.
+            for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+                importlib.import_module(module.name)
+            if stopped:
+                measuring.start()
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Search for no garbage during the block, nor later in what it made: all of it is kept."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

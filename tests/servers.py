@@ -42,8 +42,21 @@ Script = Callable[[str, bytes], Answer]
 def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[Scripted]:
     """Serve ``script``, which is called with "METHOD path" and the body of each request.
 
-    ``headers`` is filled with the request's authorization and content type, where it is given.
+    ``headers`` is filled with the last request's authorization and content type, where it is given.
     """
+
+    def answer(request: str, body: bytes, given: dict[str, str]) -> Answer:
+        if headers is not None:
+            headers.update(given)
+        return script(request, body)
+
+    with _serving(answer) as server:
+        yield server
+
+
+@contextmanager
+def _serving(script: Callable[[str, bytes, dict[str, str]], Answer]) -> Iterator[Scripted]:
+    """Serve ``script``, which also gets the authorization and the content type of the request."""
     asked: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,10 +66,8 @@ def scripted(script: Script, headers: dict[str, str] | None = None) -> Iterator[
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             request = f"{self.command} {self.path}"
             asked.append((request, body))
-            if headers is not None:
-                for name in ("authorization", "content-type"):
-                    headers[name] = self.headers.get(name, "")
-            answer = script(request, body)
+            given = {name: self.headers.get(name, "") for name in ("authorization", "content-type")}
+            answer = script(request, body, given)
             # Without a date or a server of its own.
             self.send_response_only(answer.status)
             for name, value in {
@@ -107,18 +118,16 @@ def recording(
     body of each request, and may answer it.
     """
 
-    def forward(request: str, body: bytes) -> Answer:
+    def forward(request: str, body: bytes, headers: dict[str, str]) -> Answer:
         if (given := instead(request, body)) is not None:
             return given
         method, path = request.split(" ", 1)
-        pool = urllib3.PoolManager()
-        answer = pool.request(
-            method, url + path.removesuffix(unsaid), body=body or None, headers=kept
-        )
+        asked = url + path.removesuffix(unsaid)
+        with urllib3.PoolManager() as pool:
+            answer = pool.request(method, asked, body=body or None, headers=headers)
         names = ("content-type", "x-amzn-errortype", "date")
-        headers = {name: value for name in names if (value := answer.headers.get(name))}
-        return Answer(answer.status, alter(request, answer.data), headers)
+        kept = {name: value for name in names if (value := answer.headers.get(name))}
+        return Answer(answer.status, alter(request, answer.data), kept)
 
-    kept: dict[str, str] = {}
-    with scripted(forward, headers=kept) as server:
+    with _serving(forward) as server:
         yield server

@@ -1,8 +1,8 @@
 """Runs the command line where the system gives few files or threads.
 
 ``python starved.py files|threads N ARGUMENT…`` becomes a Python with these arguments.
-``python starved.py sweep LOWEST HIGHEST COMMAND…`` runs each command at each limit of open files in
-a fork of one process, which imports everything once, and prints a line of JSON for each run.
+``python starved.py sweep LOWEST HIGHEST STEP COMMAND…`` runs each command at limits of open files
+in a fork of one process, which imports everything once, and prints a line of JSON for each run.
 """
 
 import ctypes
@@ -82,7 +82,7 @@ def run(command: str, files: int, out: IO[str], err: IO[str]) -> None:
 if __name__ == "__main__":
     what, number, *rest = sys.argv[1:]
     if what == "sweep":
-        sweep(range(int(number), int(rest[0]) + 1), rest[1:])
+        sweep(range(int(number), int(rest[0]) + 1, int(rest[1])), rest[2:])
     else:
         {"files": few_files, "threads": few_threads}[what](int(number))
         os.execv(sys.executable, [sys.executable, *rest])

@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,8 +15,13 @@ class Shown:
     """The end of a command, with everything that its terminal and its pipe received."""
 
     code: int
-    terminal: bytes
+    parts: tuple[tuple[float, bytes], ...]
+    """What the terminal received, with the monotonic time of each part."""
     piped: bytes
+
+    @property
+    def terminal(self) -> bytes:
+        return b"".join(part for _, part in self.parts)
 
 
 def run_on_terminal(
@@ -39,11 +45,11 @@ def run_on_terminal(
         stderr=inner if stderr is None else stderr,
     ) as process:
         os.close(inner)
-        seen = b""
+        parts = []
         # Reading fails when the process has closed its terminal.
         with suppress(OSError):
             while shown := os.read(terminal, 1 << 16):
-                seen += shown
+                parts.append((time.monotonic(), shown))
         os.close(terminal)
         piped = process.stdout.read() if process.stdout else b""
-    return Shown(process.returncode, seen, piped)
+    return Shown(process.returncode, tuple(parts), piped)

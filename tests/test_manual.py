@@ -162,7 +162,7 @@ def test_these_pages_are_executed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_the_examples_print_what_they_show(
     page: Path, here: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,11 @@ import pytest
 
 from reconciler import pages
 
-PAGES = {"daemon": pages.daemon_page, "endpoint": pages.endpoint_page}
+PAGES = {
+    "daemon": pages.daemon_page,
+    "fleet": pages.fleet_page,
+    "endpoint": pages.endpoint_page,
+}
 MAX_BYTES = 200_000
 
 
@@ -25,6 +29,7 @@ def test_e14_a_page_loads_only_its_own_files(name: str) -> None:
         own = file != "dagre.js"
         used = re.findall(r"""(?:from |Worker\(|src=|href=)"(?:\./)?([\w./:-]+)\"""", asset.text)
         assert not own or set(used) - {"status", "resources"} <= set(files), file
+        assert "$mesh" not in asset.text, file
         # The namespace of SVG is a name and not an address.
         assert "http" not in asset.text.replace("http://www.w3.org/2000/svg", "") or not own, file
         assert not re.search(

@@ -43,7 +43,7 @@ USES: dict[str, Callable[[re.Pattern[str], str], object]] = {
     "sub": lambda pattern, text: pattern.sub("", text),
 }
 SLOWEST = 2
-SCREENED = amount("hostile texts of a pattern that are screened", test=30, full=1_000)
+SCREENED = amount("hostile texts of a pattern that are screened", test=12, full=1_000)
 GLOBS = {"fnmatch", "glob"}
 
 

@@ -20,6 +20,7 @@ def test_it() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("name", "required", "expected"),
     [

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from select import select
 from typing import TypeAlias
@@ -20,7 +20,7 @@ from reconciler.cli.output import (
 )
 from reconciler.cli.progress import progress_bar
 from reconciler.cli.recording import open_recorder
-from reconciler.cli.run_context import hold_lock
+from reconciler.cli.run_lock import hold_lock
 from reconciler.cli.signals import (
     FINISHING_MESSAGE,
     StopRequest,
@@ -98,15 +98,10 @@ def apply_plan(
         readable: Whether to print each outcome.
         stop_request: The request of a run over many targets to stop; None to handle signals here.
     """
-    lines = OutcomeLines(wants_color(invocation["color"]))
-    changes = len(plan.changes)
-    # The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
-    writes = bool(changes or plan.renewals)
-    lock = hold_lock(invocation, target.id, plan.owner) if writes else nullcontext(lambda: True)
-    recorder = open_recorder(invocation, plan.target.name, plan.owner)
-    run = recorder.start(invocation.started_at)
+    lines, changes = OutcomeLines(wants_color(invocation["color"])), len(plan.changes)
+    run = open_recorder(invocation, plan.target.name, plan.owner).start(invocation.started_at)
     with (
-        lock as may_write,
+        _lock(invocation, plan, target) as may_write,
         nullcontext(stop_request)
         if stop_request
         else stop_on_signals(message=FINISHING_MESSAGE) as stop,
@@ -133,6 +128,18 @@ def apply_plan(
     code = stopped if stopped and skipped else exit_code(report)
     run.record_end(report, code, target.calls)
     return report, code
+
+
+def _lock(
+    invocation: Invocation, plan: Plan, target: engine.CommandTarget
+) -> AbstractContextManager[Callable[[], bool]]:
+    """Return the lock of an apply that writes.
+
+    The lock is taken after the confirmation, so that no daemon waits while a user reads the plan.
+    """
+    if plan.changes or plan.renewals:
+        return hold_lock(invocation, target.id, plan.owner)
+    return nullcontext(lambda: True)
 
 
 def ask_approval(subject: str) -> bool:

@@ -1,4 +1,4 @@
-"""The arguments of each command besides its options: keys, paths and others."""
+"""The arguments of each command besides its options, such as keys and paths."""
 
 from pathlib import Path
 

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from reconciler import limits
 from reconciler.cli.command import Invocation, configure_logging
 from reconciler.cli.daemon_run import DaemonRun
-from reconciler.cli.run_context import RunContext, make_elector, reload_run
+from reconciler.cli.run_context import RunContext, reload_run
+from reconciler.cli.run_lock import make_elector
 from reconciler.core.errors import UsageError
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from reconciler import parallel
 from reconciler.cli.command import Invocation
 from reconciler.cli.error_codes import code_of, describe_error
+from reconciler.cli.logs import logging_target
 from reconciler.cli.output import (
     ERROR_PREFIX,
     captured_messages,
@@ -175,11 +176,11 @@ def name_of(member: Invocation) -> Hashable:
 
 def _run(member: Invocation, call: Callable[[Invocation], Result]) -> Ended[Result]:
     target: str = member["target"]
-    with captured_messages() as messages:
+    with captured_messages() as messages, logging_target(target):
         try:
             return Ended(target, call(member), messages=tuple(messages))
         except ReconcilerError as error:
             return Ended(target, None, code_of(error), str(error), tuple(messages))
         except Exception as error:  # a bug on one target stops no other
-            logger.debug("%s: the run has failed", target, exc_info=error)
+            logger.debug("the run has failed", exc_info=error)
             return Ended(target, None, ExitCode.ERROR, describe_error(error), tuple(messages))

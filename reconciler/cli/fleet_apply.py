@@ -21,17 +21,18 @@ from reconciler.cli.fleet import (
 from reconciler.cli.proxy_wait import ProxyWait, open_proxy_wait
 from reconciler.cli.run_context import (
     RunContext,
-    Shared,
     open_run,
     require_matches,
     require_valid,
     resolve_target,
 )
+from reconciler.cli.shared_parts import Shared
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
+from reconciler.core.resources import Desired
 from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.targets import read_share
 
@@ -52,11 +53,13 @@ class Pending:
     """The plan of one target of several, which waits for the confirmation.
 
     Attributes:
+        desired: The resources of the manifests.
         opened: Closes the target.
     """
 
     context: RunContext
     plan: Plan
+    desired: tuple[Desired, ...]
     unmatched: frozenset[str]
     wait: ProxyWait | None
     opened: ExitStack
@@ -65,6 +68,14 @@ class Pending:
     def writes(self) -> bool:
         """Whether there is something to write."""
         return bool(self.plan.changes or self.plan.renewals)
+
+
+class MadePlan(NamedTuple):
+    """A plan, the patterns that match no resource, and the resources of the manifests."""
+
+    plan: Plan
+    unmatched: frozenset[str]
+    desired: tuple[Desired, ...]
 
 
 class AppliedTarget(NamedTuple):
@@ -76,9 +87,9 @@ class AppliedTarget(NamedTuple):
 
 
 def account_of(member: Invocation) -> Hashable:
-    """Return the account and region of the target, as far as settings tell them.
+    """Return the account and region of the target, as far as its settings have them.
 
-    As the place of runs, it lets the calls to them keep to the parallelism of one target.
+    Runs at one place take turns, so their calls keep to the parallelism of one target.
 
     Raises:
         UsageError: If the settings of the target are invalid; then nothing runs.
@@ -87,7 +98,7 @@ def account_of(member: Invocation) -> Hashable:
 
 
 def place_of(config: TargetConfig) -> Hashable:
-    """Return the account and region of a target, as far as its settings tell them."""
+    """Return the account and region of a target, as far as its settings have them."""
     return config.url, config.account, config.region, config.profile, config.role_arn
 
 
@@ -142,12 +153,13 @@ def apply_targets(
     return applied
 
 
-def make_plan(invocation: Invocation, context: RunContext) -> tuple[Plan, frozenset[str]]:
-    """Return the plan for the manifests, and the patterns that match no resource."""
+def make_plan(invocation: Invocation, context: RunContext) -> MadePlan:
+    """Return the plan for the manifests."""
     loaded = context.read()
     desired = require_valid(loaded, color=invocation["color"])
     plan = context.propose(desired, revision=loaded.revision)
-    return plan, context.unmatched_patterns(plan.keys, desired, plan.unlisted)
+    unmatched = context.unmatched_patterns(plan.keys, desired, plan.unlisted)
+    return MadePlan(plan, unmatched, desired)
 
 
 def _prepare(member: Invocation, shared: Shared, opened: ExitStack) -> Pending:
@@ -157,8 +169,8 @@ def _prepare(member: Invocation, shared: Shared, opened: ExitStack) -> Pending:
         # The CI job does not wait for proxies.
         waits = "wait_proxies" in member.options.values
         wait = open_proxy_wait(member, context.target) if waits else None
-        plan, unmatched = make_plan(member, context)
-        pending = Pending(context, plan, unmatched, wait, stack.pop_all())
+        plan, unmatched, desired = make_plan(member, context)
+        pending = Pending(context, plan, desired, unmatched, wait, stack.pop_all())
     opened.callback(pending.opened.close)
     return pending
 

@@ -155,7 +155,6 @@ def _serve(
             return FleetApp(
                 {daemon.name: daemon.application(access, records) for daemon in daemons},
                 document=fleet_status.as_json,
-                page=fleet_status.as_page,
                 access=access,
                 members=tuple if member is None else member.summaries,
             )

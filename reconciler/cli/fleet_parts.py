@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.run_context import Shared
+from reconciler.cli.shared_parts import Shared
 from reconciler.core.errors import UsageError
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch

@@ -8,23 +8,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler import engine
 from reconciler.cli.command import KEY_HINT, Invocation
 from reconciler.cli.output import print_error, print_message, wants_color
-from reconciler.cli.progress import read_progress, spinner
+from reconciler.cli.progress import read_progress
 from reconciler.cli.recording import recorded_failure
+from reconciler.cli.shared_parts import ALONE, ReadManifests, Shared
+from reconciler.cli.whole_source import find_incomplete_reason
 from reconciler.core.changes import Delete, Update
 from reconciler.core.errors import ManifestError, RepositoryError, UsageError
 from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.report import Report
-from reconciler.core.resources import Desired, Key, TargetId, Unlisted
-from reconciler.core.source_revision import SourceRevision
-from reconciler.locks.lease import Elector, keep_renewed
+from reconciler.core.resources import Desired, Key, Unlisted
+from reconciler.core.source_revision import AppliedCommit, SourceRevision
 from reconciler.manifest.inputs import Inputs
 from reconciler.manifest.loading import LoadResult
 from reconciler.render import diagnostic_reports
@@ -34,11 +34,10 @@ from reconciler.source.file_walk import DEFAULT_SOURCE
 from reconciler.source.git_settings import GitSettings
 from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
-from reconciler.targets.session import Sessions, configured_url
-from reconciler.wiring.locks import open_lock
+from reconciler.targets.session import configured_url
 from reconciler.wiring.manifest_inputs import read_inputs
-from reconciler.wiring.manifests import LatestManifests, SharedManifests, read_manifests
-from reconciler.wiring.sources import git_address, open_source
+from reconciler.wiring.manifests import read_manifests
+from reconciler.wiring.sources import open_source
 from reconciler.wiring.targets import open_target, read_limit, target_scope
 
 logger = logging.getLogger(__name__)
@@ -46,47 +45,6 @@ logger = logging.getLogger(__name__)
 UNLIMITED = Limit()
 # Options that a reload of the configuration cannot change.
 RESTART_ONLY_OPTIONS = ("lock", "lock_term", "members", "parallelism")
-
-
-class ReadManifests(Protocol):
-    """Reads manifests, as ``wiring.manifests.read_manifests`` does."""
-
-    def __call__(
-        self,
-        source: Source,
-        inputs: Inputs,
-        *,
-        allow_empty: bool,
-        find_revision: bool,
-        beat: Callable[[], None],
-    ) -> LoadResult:
-        """Return the manifests of ``source``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """Parts that the runs of one process may share.
-
-    Attributes:
-        read: Reads the manifests of a run; None to read them for this run alone.
-        sessions: Opens the sessions of the SDK; None to open one for this run alone.
-    """
-
-    read: ReadManifests | None = None
-    sessions: Sessions | None = None
-
-    @classmethod
-    def of_fleet(cls) -> "Shared":
-        """Return the parts of runs over many targets."""
-        return cls(SharedManifests().read, Sessions())
-
-    @classmethod
-    def of_daemons(cls, count: int) -> "Shared":
-        """Return the parts of the daemons of ``count`` targets, which read their files again."""
-        return cls(LatestManifests(count).read, Sessions())
-
-
-ALONE = Shared()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +85,7 @@ class RunContext:
         applied_commit = self.source.applied_commit()
         rewind_reason = None if allow_rewind else self.source.rewind_reason()
         # Checked each time, because a directory may be created after the daemon has started.
-        incomplete_reason = incomplete_reason or _incomplete_reason(
+        incomplete_reason = incomplete_reason or find_incomplete_reason(
             self.invocation, self.config, self.paths
         )
         with read_progress(self.target, color=self.invocation["color"]):
@@ -144,11 +102,8 @@ class RunContext:
                 settled=settled,
                 workers=self.invocation["parallelism"],
             )
-        # Without a pending delete nothing waits, so later commits are compared with this one.
-        # A run of a part can delete nothing, so --allow-rewind there allows no later deletes.
-        is_done = allow_rewind or (plan.is_complete and not _has_pending_deletes(plan))
-        if applied_commit is not None and incomplete_reason is None and is_done:
-            applied_commit = replace(applied_commit, may_rewind=True)
+        if applied_commit is not None and incomplete_reason is None:
+            applied_commit = _after(plan, applied_commit, allow_rewind=allow_rewind)
         plan = replace(plan, revision=revision, applied_commit=applied_commit)
         if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
             return plan
@@ -324,52 +279,6 @@ def record_applied(source: Source, plan: Plan) -> None:
         logger.warning("%s; deletes of the next commit may need --allow-rewind", error)
 
 
-@contextmanager
-def hold_lock(invocation: Invocation, target: TargetId, owner: str) -> Iterator[Callable[[], bool]]:
-    """Take the lock, if --lock is set, and yield a function that returns whether it is still held.
-
-    A lost lock is not taken again by the same run, because that run may have skipped changes.
-
-    Raises:
-        LockHeldError: If another run holds the lock.
-    """
-    elector = make_elector(invocation, target, owner)
-    if elector is None:
-        yield lambda: True
-        return
-    with spinner(f"waiting for {elector.store.name}", color=invocation["color"]):
-        elector.acquire(time.sleep)
-    with keep_renewed(elector) as is_leader:
-        is_held = True
-
-        def may_write() -> bool:
-            nonlocal is_held
-            is_held = is_held and is_leader()
-            return is_held
-
-        yield may_write
-
-
-def make_elector(
-    invocation: Invocation,
-    target: TargetId,
-    owner: str,
-    sessions: Sessions | None = None,
-    holder: str | None = None,
-) -> Elector | None:
-    """Return an elector for the lock of --lock, or None if it is not set.
-
-    ``sessions`` are shared with other targets, and ``holder`` is the name of this process for all.
-    """
-    if not invocation["lock"]:
-        return None
-    config = replace(resolve_target(invocation, needs_owner=False), owner=owner)
-    term_seconds = invocation["lock_term"]
-    return open_lock(
-        invocation["lock"], term_seconds, config, target, sessions=sessions, holder=holder
-    )
-
-
 def _read_settings(
     invocation: Invocation, config: TargetConfig, max_updates: Limit
 ) -> Callable[[engine.CommandTarget], RunContext]:
@@ -440,30 +349,13 @@ def require_valid(
     return loaded.desired
 
 
-def _has_pending_deletes(plan: Plan) -> bool:
-    return any(isinstance(withheld.change, Delete) for withheld in plan.withheld)
+def _after(plan: Plan, commit: AppliedCommit, *, allow_rewind: bool) -> AppliedCommit:
+    """Return the record of ``commit`` after ``plan``, of a run of the whole source, is applied.
 
-
-def _incomplete_reason(
-    invocation: Invocation, config: TargetConfig, paths: Sequence[str]
-) -> str | None:
-    """Return why the run does not cover the whole source, or None if it does."""
-    for name in ("only", "except"):
-        if invocation[name]:
-            return f"--{name} was given"
-    if "-" in paths:
-        return "the manifests came from standard input"
-    configured, address = config.source.source, git_address(paths, config.source)
-    if address is not None:
-        is_whole = configured is None or address == git_address((configured,), config.source)
-        return None if is_whole else f"{address} is not the source {configured}"
-    given = {Path(path).resolve() for path in paths}
-    if configured is not None:
-        # A parent directory does not count: files that its walk excludes would look removed.
-        is_whole = Path(configured).resolve() in given
-        return None if is_whole else f"{', '.join(paths)} is not the source {configured}"
-    default = Path(DEFAULT_SOURCE).resolve()
-    for path in given:
-        if path != default and (default in path.parents or not path.is_dir()):
-            return f"{path.name} may be only a part of the source; set the source of the target"
-    return None
+    Without a pending delete nothing waits, so later commits are compared with this one. A run of a
+    part can delete nothing, so --allow-rewind there allows no later deletes.
+    """
+    has_pending_deletes = any(isinstance(withheld.change, Delete) for withheld in plan.withheld)
+    if allow_rewind or (plan.is_complete and not has_pending_deletes):
+        return replace(commit, may_rewind=True)
+    return commit

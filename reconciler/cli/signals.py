@@ -107,6 +107,57 @@ class StopRequest:
         return True
 
 
+class _StopHandler:
+    """Handles the signals that stop a run.
+
+    Args:
+        stop: Set by the first signal. A later one ends the process.
+        message: Text for stderr after the first signal.
+        clock: Returns the time in seconds.
+        is_daemon: Whether the process ends 8 seconds after the first signal.
+    """
+
+    def __init__(
+        self, stop: StopRequest, message: str, clock: Callable[[], float], *, is_daemon: bool
+    ) -> None:
+        self._stop = stop
+        self._message = message
+        self._clock = clock
+        self._is_daemon = is_daemon
+        self._requested_at = 0.0
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Handle the signal ``number``."""
+        if self._stop.stop_requested.is_set():
+            self._end_process(number)
+            return
+        self._requested_at = self._clock()
+        received = signal.Signals(number)
+        self._stop.code, self._stop.signal_name = CODES[received], received.name
+        self._stop.stop_requested.set()
+        if self._is_daemon:
+            # The alarm stays set after the block: at exit, the interpreter waits for threads.
+            signal.signal(signal.SIGALRM, self._abandon)
+            signal.setitimer(signal.ITIMER_REAL, limits.ABANDON_TIMEOUT_SECONDS)
+        _print(self._message)
+
+    def _end_process(self, number: int) -> None:
+        """End the process, unless the signal is the same request as the first one."""
+        is_repeated = self._clock() - self._requested_at < limits.SAME_SIGNAL_SECONDS
+        # Closing the terminal after Ctrl-C is not a second request.
+        if number != signal.SIGHUP and not is_repeated:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _abandon(self, _number: int, _frame: FrameType | None) -> None:
+        # An error in logging must not keep the process from ending.
+        with suppress(Exception):
+            for key in self._stop.in_progress():
+                logger.error("%s: still in progress at exit; the next cycle reads the result", key)
+            logger.info("stopped by %s", self._stop.signal_name)
+        os._exit(ExitCode.OK)
+
+
 @contextmanager
 def stop_on_signals(
     *, daemon: bool = False, message: str = "", clock: Callable[[], float] = time.monotonic
@@ -123,35 +174,7 @@ def stop_on_signals(
         clock: Returns the time in seconds.
     """
     stop = StopRequest()
-    requested_at = 0.0
-
-    def abandon(_number: int, _frame: FrameType | None) -> None:
-        # An error in logging must not keep the process from ending.
-        with suppress(Exception):
-            for key in stop.in_progress():
-                logger.error("%s: still in progress at exit; the next cycle reads the result", key)
-            logger.info("stopped by %s", stop.signal_name)
-        os._exit(ExitCode.OK)
-
-    def request_stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal requested_at
-        if stop.stop_requested.is_set():
-            is_repeated = clock() - requested_at < limits.SAME_SIGNAL_SECONDS
-            # Closing the terminal after Ctrl-C is not a second request.
-            if number != signal.SIGHUP and not is_repeated:
-                signal.signal(number, signal.SIG_DFL)
-                os.kill(os.getpid(), number)
-            return
-        requested_at = clock()
-        stop.code, stop.signal_name = CODES[signal.Signals(number)], signal.Signals(number).name
-        stop.stop_requested.set()
-        if daemon:
-            # The alarm stays set after the block: at exit, the interpreter waits for threads.
-            signal.signal(signal.SIGALRM, abandon)
-            signal.setitimer(signal.ITIMER_REAL, limits.ABANDON_TIMEOUT_SECONDS)
-        _print(message)
-
-    handlers = dict.fromkeys(CODES, request_stop)
+    handlers = dict.fromkeys(CODES, _StopHandler(stop, message, clock, is_daemon=daemon).handle)
     if daemon:
         handlers[signal.SIGHUP] = lambda *_: stop.request_reload()
     elif signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -120,7 +120,7 @@ class TargetDaemon:
     def look_now(self) -> None:
         """Let the loop look for new manifests, and run a cycle only if there are some."""
         daemon = self._daemon
-        # A target that is not open yet looks when it is.
+        # A target that is not open yet reads its manifests when it is.
         if daemon is not None:
             daemon.look_now()
 

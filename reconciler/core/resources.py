@@ -28,6 +28,8 @@ LISTED_BUT_NOT_FOUND = "it was listed, and then not found"
 # A file's name has at most 255 bytes on most systems.
 MAX_NAME_LENGTH = 200
 _WILDCARD = re.compile(r"[*?[]")
+# `json.dumps` with these options makes an encoder for each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -282,7 +284,7 @@ def canonical_json(value: Json) -> str:
 
     Numbers in manifests are integers. A spec from a target may have other numbers.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
 
 
 def digest(value: Json) -> str:

@@ -1,4 +1,4 @@
-"""Bounds the work of several loops: those that wait are served in their order."""
+"""Bounds the work of several loops: waiting threads are served in their order."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager

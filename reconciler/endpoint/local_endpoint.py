@@ -54,6 +54,7 @@ class LocalEndpoint:
         limits: The limits of the HTTP server.
         documents: Functions that return more documents to serve, by their path; it may be
             changed while the endpoint runs.
+        files: Documents with no data of the endpoint, by path, which need no signature; likewise.
         clock: Returns seconds since 1970.
         state: The state of the running endpoint, to read it.
         url: The URL of the running endpoint.
@@ -73,6 +74,7 @@ class LocalEndpoint:
     credentials: Path | None = None
     limits: Limits = field(default_factory=Limits)
     documents: dict[str, Callable[[], Document]] = field(default_factory=dict)
+    files: dict[str, Document] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     state: Readable = field(init=False, repr=False)
     url: str = field(init=False, repr=False)
@@ -118,6 +120,7 @@ class LocalEndpoint:
                 hosts=self.allow_hosts,
                 authenticator=Authenticator(keys, self.clock),
                 documents=self.documents,
+                files=self.files,
             )
             opening.enter_context(
                 run_server(

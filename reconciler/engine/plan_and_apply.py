@@ -66,37 +66,51 @@ def propose(
     attested_spec = Attestations(known, owner, target.canonical)
     live = target.read_all(selected.keys(), owner, None if refresh else attested_spec)
     _check_mesh_owner(selected, target.id.account)
-    resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
-    # Resources outside the selection still exist for the changes that need them.
-    not_selected = live.not_selected | (live.resources.keys() - resources.keys())
     inputs = PlanInput(
         target=target.id,
         owner=owner,
         desired=selected,
-        live=LiveState(resources, live.unlisted, live.possibly_stale, not_selected),
+        live=_only_selected(live, selection),
         canonical=target.canonical,
         guards=guards,
         now=now,
         settled=settled,
     )
-    plan = make_plan(inputs)
-    while keys := _keys_to_read(plan, inputs):
-        fresh = parallel.run(lambda key: reread(target, key), sorted(keys), workers=workers)
-        resources |= {resource.key: resource for resource in fresh}
-        possibly_stale = inputs.live.possibly_stale - keys
-        inputs = replace(
-            inputs, live=LiveState(resources, live.unlisted, possibly_stale, not_selected)
-        )
-        plan = make_plan(inputs)
+    plan, reread_live = _plan_and_read(target, inputs, workers)
     # Count owned resources outside the selection too: they also prove that the owner id is right.
-    read = {**live.resources, **resources}
+    read = {**live.resources, **reread_live.resources}
     return replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
         owned=count_owned(live.resources.values(), owner),
         proxies=proxies_by_change((*plan.changes, *plan.withheld), known.values(), read.values()),
-        traffic=_traffic(plan, inputs.live, read),
+        traffic=_traffic(plan, reread_live, read),
     )
+
+
+def _only_selected(live: LiveState, selection: Selection) -> LiveState:
+    """Return ``live`` with only the resources of ``selection``.
+
+    Resources outside the selection still exist for the changes that need them.
+    """
+    resources = {key: resource for key, resource in live.resources.items() if selection.has(key)}
+    not_selected = live.not_selected | (live.resources.keys() - resources.keys())
+    return replace(live, resources=resources, not_selected=not_selected)
+
+
+def _plan_and_read(target: Target, inputs: PlanInput, workers: int) -> tuple[Plan, LiveState]:
+    """Return the plan for ``inputs``, and their live state after the reads that it needs."""
+    plan = make_plan(inputs)
+    while keys := _keys_to_read(plan, inputs):
+        fresh = parallel.run(lambda key: reread(target, key), sorted(keys), workers=workers)
+        live = replace(
+            inputs.live,
+            resources={**inputs.live.resources, **{resource.key: resource for resource in fresh}},
+            possibly_stale=inputs.live.possibly_stale - keys,
+        )
+        inputs = replace(inputs, live=live)
+        plan = make_plan(inputs)
+    return plan, inputs.live
 
 
 def _traffic(

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NoReturn, cast
 
 import grpc
@@ -59,6 +60,7 @@ class AdsServer:
 
     def __post_init__(self) -> None:
         """Create the server; it must be created in the event loop that it runs in."""
+        _keep_polling()
         self._server = grpc.aio.server(options=_SERVER_OPTIONS)
         self._server.add_generic_rpc_handlers((_Handler(self._stream),))
 
@@ -126,6 +128,15 @@ class AdsServer:
             text = f"the client certificate does not belong to {escaped(first.node.id)!r}"
             await _refuse(context, grpc.StatusCode.PERMISSION_DENIED, text)
         return proxy
+
+
+@cache
+def _keep_polling() -> None:
+    """Keep the thread in which gRPC polls until the process ends.
+
+    Otherwise gRPC ends it when the last server is collected as garbage, and that has a data race.
+    """
+    grpc.aio.init_grpc_aio()
 
 
 async def _refuse(context: Any, code: grpc.StatusCode, text: str) -> NoReturn:

@@ -6,6 +6,7 @@ state cannot be read, the proxies keep their configuration.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -67,6 +68,7 @@ class Follower:
     _published: asyncio.Condition = field(default_factory=asyncio.Condition)
     _stopped: Event = field(default_factory=Event)
     _thread: Thread | None = None
+    _served_at: float = -math.inf
 
     def start(self) -> None:
         """Start the thread."""
@@ -101,10 +103,12 @@ class Follower:
         revision, known = -1, NO_INSTANCES
         while not self._stopped.is_set():
             try:
-                found = self._settled_revision(revision)
+                found = self.state.wait(revision, limits.XDS_INSTANCES_POLL_SECONDS)
                 instances = self.instances()
-                if found > revision or instances is not known:
-                    revision, known = self._update(instances), instances
+                if found > revision:
+                    revision, known = self._follow(found, instances), instances
+                elif instances is not known:
+                    revision, known = self._serve(self._prepare(instances)), instances
                 self._report(readable=True)
             except StateUnreadableError as error:
                 self._report(readable=False, reason=str(error))
@@ -115,18 +119,29 @@ class Follower:
                 logger.debug("the bug", exc_info=error)
                 self._stopped.wait(limits.XDS_RETRY_SECONDS)
 
-    def _settled_revision(self, revision: int) -> int:
-        """Wait for a revision, and briefly for those that follow it at once."""
-        found = self.state.wait(revision, limits.XDS_INSTANCES_POLL_SECONDS)
-        deadline = time.monotonic() + limits.XDS_MAX_DEBOUNCE_SECONDS
-        while revision < found and time.monotonic() < deadline:
-            newer = self.state.wait(found, limits.XDS_DEBOUNCE_SECONDS)
-            if newer == found:
-                break
-            found = newer
-        return found
+    def _follow(self, found: int, instances: Instances) -> int:
+        """Serve the state at revision `found`, or at one that follows it at once."""
+        seen_at = time.monotonic()
+        # Nothing else is to be done until it is known whether other writes follow. Among many
+        # writes, most of this work would be for nothing.
+        is_single = seen_at - self._served_at > limits.XDS_MAX_DEBOUNCE_SECONDS
+        update = self._prepare(instances) if is_single else None
+        settled = self._settled_revision(found, seen_at)
+        if update is None or update.revision < settled:
+            update = self._prepare(instances)
+        return self._serve(update)
 
-    def _update(self, instances: Instances) -> int:
+    def _settled_revision(self, revision: int, seen_at: float) -> int:
+        """Return the last of the revisions that follow `revision` at once."""
+        quiet_at = seen_at + limits.XDS_DEBOUNCE_SECONDS
+        while True:
+            newer = self.state.wait(revision, max(0.0, quiet_at - time.monotonic()))
+            now = time.monotonic()
+            if newer == revision or now >= seen_at + limits.XDS_MAX_DEBOUNCE_SECONDS:
+                return newer
+            revision, quiet_at = newer, now + limits.XDS_DEBOUNCE_SECONDS
+
+    def _prepare(self, instances: Instances) -> Update:
         revision, rows = self.state.read()
         began = time.monotonic()
         snapshot = Snapshot.from_rows(
@@ -134,8 +149,12 @@ class Follower:
         )
         update = self.plane.prepare(snapshot, revision)
         self.plane.counters.count_translated(time.monotonic() - began)
+        return update
+
+    def _serve(self, update: Update) -> int:
         asyncio.run_coroutine_threadsafe(self._publish(update), self.loop).result()
-        return revision
+        self._served_at = time.monotonic()
+        return update.revision
 
     async def _publish(self, update: Update) -> None:
         self.plane.publish(update, time.monotonic())

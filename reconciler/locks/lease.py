@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
 from threading import Event, Thread
 from typing import Any, Protocol
@@ -219,7 +220,8 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
             failures.append(error)
 
     renew()
-    thread = Thread(target=run, name="lease", daemon=True)
+    # As in parallel.
+    thread = Thread(target=copy_context().run, args=(run,), name="lease", daemon=True)
     try:
         thread.start()
         yield is_leader

@@ -6,7 +6,7 @@ Takes the bytes of the files from its caller and reads no files itself.
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -264,7 +264,9 @@ def _first_remarks(
             first[file].append(remark)
     more = ((place, count - limits.MAX_DIAGNOSTICS) for place, count in counts.items())
     return first, [
-        about_file(code, file, f"has {number:,} more diagnostics of this kind")
+        replace(
+            about_file(code, file, f"has {number:,} more diagnostics of this kind"), number=number
+        )
         for (file, code), number in more
         if number > 0
     ]

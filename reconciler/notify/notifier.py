@@ -1,11 +1,17 @@
 """The receivers of one daemon, and the findings that each was sent."""
 
+import queue
+import threading
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from reconciler import limits
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.findings import SentFindings
 from reconciler.notify.sender import Sender
+
+_Cycle: TypeAlias = tuple[DaemonStatus, Report | None, float]
 
 
 @dataclass(slots=True)
@@ -18,9 +24,15 @@ class Subscription:
 
 @dataclass(slots=True)
 class Notifier:
-    """The receivers of one daemon."""
+    """The receivers of one daemon.
+
+    A thread compares each cycle with the one before. For an outage of a thousand resources that
+    takes longer than the cycle may wait.
+    """
 
     _subscriptions: list[Subscription] = field(default_factory=list)
+    _cycles: "queue.SimpleQueue[_Cycle | None]" = field(default_factory=queue.SimpleQueue)
+    _thread: threading.Thread | None = None
 
     def notify(self, status: DaemonStatus, report: Report | None, now: float) -> None:
         """Queue the notifications of a cycle, and return at once.
@@ -30,12 +42,24 @@ class Notifier:
             report: The changes of the cycle; None if it did not get that far.
             now: Wall-clock time, in seconds since 1970.
         """
-        for subscription in self._subscriptions:
-            subscription.sent, notifications = subscription.sent.after(status, report, now)
-            for notification in notifications:
-                subscription.sender.send(notification)
+        if not self._subscriptions:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
+            self._thread.start()
+        self._cycles.put((status, report, now))
 
     def stop(self) -> None:
         """End all senders, after one more try of the notifications that wait."""
+        if self._thread is not None:
+            self._cycles.put(None)
+            self._thread.join(limits.NOTIFY_STOP_SECONDS)
         for subscription in self._subscriptions:
             subscription.sender.stop()
+
+    def _work(self) -> None:
+        while (cycle := self._cycles.get()) is not None:
+            for subscription in self._subscriptions:
+                subscription.sent, notifications = subscription.sent.after(*cycle)
+                for notification in notifications:
+                    subscription.sender.send(notification)

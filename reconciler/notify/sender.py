@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
@@ -58,7 +60,9 @@ class Sender:
     def send(self, notification: Notification) -> None:
         """Queue ``notification``, and return at once. A full queue drops it, which is counted."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+            # As in parallel.
+            work = partial(copy_context().run, self._work)
+            self._thread = threading.Thread(target=work, name="notify", daemon=True)
             self._thread.start()
         try:
             self._waiting.put_nowait(notification)

@@ -1,11 +1,13 @@
-"""The pages of the daemon and of the endpoint: plain files, and their headers.
+"""The pages of the daemons and of the endpoint: plain files, and their headers.
 
-Both pages consist of the same parts. There is no build step: a browser gets the files as they are.
+The pages have one frame and the same parts. There is no build step: a browser gets the scripts and
+styles as they are.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from string import Template
 
 _ROOT = files(__name__) / "assets"
 _TYPES = {
@@ -18,7 +20,8 @@ _PARTS = (
     *("tabs.js", "yaml.js"),
 )
 _DAEMON_PARTS = ("daemon.js", "changes.js", "diff.js", "log.js")
-_ENDPOINT_PARTS = ("endpoint.js",)
+_FLEET_PARTS = ("base.js", "fleet.js", "page.css")
+_ENDPOINT_PARTS = ("endpoint.js", "signature.js")
 
 # A browser loads nothing from other origins, runs no inline script, and shows no page in a frame.
 HEADERS = (
@@ -46,17 +49,29 @@ class Asset:
 
 def daemon_page() -> Mapping[str, Asset]:
     """Return the files of the page of the daemon by name; the empty name is the page itself."""
-    return _page("daemon.html", *_PARTS, *_DAEMON_PARTS)
+    return _page("daemon", "mesh-reconciler", *_PARTS, *_DAEMON_PARTS)
+
+
+def fleet_page() -> Mapping[str, Asset]:
+    """Return the files of the page of a daemon of many targets, likewise."""
+    return _page("fleet", "mesh-reconciler", *_FLEET_PARTS)
 
 
 def endpoint_page() -> Mapping[str, Asset]:
-    """Return the files of the page of the endpoint by name; the empty name is the page itself."""
-    return _page("endpoint.html", *_PARTS, *_ENDPOINT_PARTS)
+    """Return the files of the page of the endpoint, likewise."""
+    return _page("endpoint", "local App Mesh", *_PARTS, *_ENDPOINT_PARTS)
 
 
-def _page(page: str, *parts: str) -> Mapping[str, Asset]:
-    return {"": _asset(page)} | {part: _asset(part) for part in parts}
+def _page(name: str, title: str, *parts: str) -> Mapping[str, Asset]:
+    body = Template(_text(f"{name}.html")).substitute(
+        mesh=_text("mesh.html"), drawer=_text("drawer.html")
+    )
+    frame = Template(_text("frame.html"))
+    page = Asset(frame.substitute(title=title, script=f"{name}.js", body=body), _TYPES["html"])
+    return {"": page} | {
+        part: Asset(_text(part), _TYPES[part.rpartition(".")[2]]) for part in parts
+    }
 
 
-def _asset(name: str) -> Asset:
-    return Asset((_ROOT / name).read_text("utf-8"), _TYPES[name.rpartition(".")[2]])
+def _text(name: str) -> str:
+    return (_ROOT / name).read_text("utf-8")

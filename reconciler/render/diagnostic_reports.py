@@ -1,19 +1,24 @@
 """Diagnostics of manifests as text, JSON, SARIF, and annotations of GitHub and GitLab.
 
 To add a format to `validate`, add a row to `DIAGNOSTIC_FORMATS` and the name to the tuple of the
-same name in `reconciler.settings.options`.
+same name in `reconciler.settings.options.output_group`.
 """
 
 import json
 import urllib.parse
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import text_digest
 from reconciler.manifest.loading import LoadResult
-from reconciler.manifest.parsing.diagnostics import Code, Diagnostic, Severity, SourceExcerpt
+from reconciler.manifest.parsing.diagnostics import (
+    Code,
+    Diagnostic,
+    Severity,
+    SourceExcerpt,
+    count_severities,
+)
 from reconciler.render.terminal import Layout, Style, cell_width, plural, styled
 
 _STYLES = {
@@ -34,7 +39,7 @@ def text(diagnostics: Sequence[Diagnostic], *, color: bool) -> str:
 def as_json(loaded: LoadResult) -> str:
     """Return a JSON object with the diagnostics, counts and ignored files."""
     diagnostics = loaded.diagnostics
-    counts = Counter(item.severity for item in diagnostics)
+    counts = count_severities(diagnostics)
     document = {
         "format_version": "1.0",
         "valid": loaded.valid,
@@ -76,9 +81,9 @@ def code_quality(diagnostics: Sequence[Diagnostic]) -> str:
 
 def summary(loaded: LoadResult) -> str:
     """Return one line: whether the manifests are valid, and counts."""
-    counts = Counter(item.severity.value for item in loaded.diagnostics)
-    parts = [plural(counts[severity], severity) for severity in ("error", "warning")]
-    parts += [plural(counts["note"], "note")] if counts["note"] else []
+    counts = count_severities(loaded.diagnostics)
+    parts = [plural(counts[it], it.value) for it in (Severity.ERROR, Severity.WARNING)]
+    parts += [plural(counts[Severity.NOTE], "note")] if counts[Severity.NOTE] else []
     parts.append(plural(len(loaded.desired), "resource"))
     if loaded.ignored:
         parts.append(f"{sum(loaded.ignored.values())} ignored")

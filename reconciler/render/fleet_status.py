@@ -1,9 +1,6 @@
-"""The targets of a daemon as JSON, as a page and as a table."""
+"""The targets of a daemon as JSON and as a table."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from html import escape
 
 from reconciler.core.escaping import escaped
 from reconciler.core.resources import Json, canonical_json
@@ -32,30 +29,6 @@ _COLORS = {
     ELSEWHERE: Style.CYAN,
 }
 _BAD = ("stuck", "unreadable", "failed")
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="stylesheet" href="page.css">
-</head>
-<body>
-<header><div class="bar"><h1>mesh-reconciler</h1><p>{title}</p></div></header>
-<main>
-<table>
-<thead><tr><th scope="col">Target</th><th scope="col">Health</th><th scope="col">Cycle</th>\
-<th scope="col">Commit</th><th scope="col">Holder</th><th scope="col">Error</th></tr></thead>
-<tbody>
-"""
-_MEMBERS_HEAD = """<table>
-<thead><tr><th scope="col">Member</th><th scope="col">Joined</th><th scope="col">Targets</th></tr>\
-</thead>
-<tbody>
-"""
-_END = "</tbody>\n</table>\n"
-_FOOT = "</main>\n</body>\n</html>\n"
 
 
 def as_json(fleet: FleetStatus) -> str:
@@ -66,45 +39,6 @@ def as_json(fleet: FleetStatus) -> str:
         "members": [asdict(member) for member in fleet.members],
     }
     return canonical_json(document) + "\n"
-
-
-def as_page(fleet: FleetStatus) -> str:
-    """Return an HTML page, which needs no script; reload it for the current state."""
-    rows = []
-    for target in fleet.targets:
-        link = escape(target.link.removeprefix("/"))
-        name = f'<th scope="row"><a href="{link}">{escape(escaped(target.target))}</a></th>'
-        rows.append(
-            _row(
-                name,
-                target.health,
-                str(target.cycle),
-                _commit(target),
-                escaped(target.holder or ""),
-                escaped(target.error or ""),
-            )
-        )
-    title = plural(len(fleet.targets), "target")
-    return _HEAD.format(title=title) + "".join(rows) + _END + _members(fleet.members) + _FOOT
-
-
-def _members(members: Sequence[MemberSummary]) -> str:
-    if not members:
-        return ""
-    rows = (
-        _row(
-            f'<th scope="row">{escape(_member_name(member))}</th>',
-            datetime.fromtimestamp(member.since, UTC).isoformat(timespec="seconds"),
-            str(member.targets),
-        )
-        for member in members
-    )
-    return _MEMBERS_HEAD + "".join(rows) + _END
-
-
-def _row(name: str, *cells: str) -> str:
-    values = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr>{name}{values}</tr>\n"
 
 
 def _member_name(member: MemberSummary) -> str:

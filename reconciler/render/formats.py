@@ -1,8 +1,8 @@
 """Table of the output formats of plans and reports.
 
 To add a format, write a module with the functions of `PlanRenderer`, add a row to `PLAN_FORMATS`,
-and add the name to `PLAN_FORMATS` in `reconciler.settings.options`. The tables of `validate`,
-`describe` and `doctor` are next to their renderers.
+and add the name to `PLAN_FORMATS` in `reconciler.settings.options.output_group`. The tables of
+`validate`, `describe` and `doctor` are next to their renderers.
 """
 
 from collections.abc import Mapping

@@ -19,6 +19,7 @@ from reconciler.core.report import Applied, Outcome, Report, outcome_name
 from reconciler.core.resources import Json, Origin, Unlisted, canonical_json
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.core.state.fleet_status import health_word
 from reconciler.core.traffic_shares import ShareChange, share_changes
 from reconciler.render.formats import OutputContext
 from reconciler.render.status_table import worst_first
@@ -92,6 +93,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
     document: Json = {
         "schema": SCHEMA,
         "healthy": healthy,
+        "health": health_word(status, healthy=healthy),
         "target": asdict(status.target),
         "owner": status.owner,
         "policy": status.policy,

@@ -1,7 +1,7 @@
 """Output of the command `get`: live resources as a table, or whole as YAML and JSON.
 
 To add a format, add a row to `LIVE_FORMATS` and the name to the tuple of the same name in
-`reconciler.settings.options`.
+`reconciler.settings.options.output_group`.
 """
 
 from collections import Counter

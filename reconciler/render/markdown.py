@@ -31,7 +31,8 @@ MAX_VALUE_LENGTH = 300
 MAX_HEADLINE_LENGTH = 2_000
 KEYS_PER_BLOCK = 50
 _NOTHING = "**This change has the same desired state as its base.**"
-_GRAPH_TITLE = "Graph of the changed resources and their neighbors"
+GRAPH_TITLE = "Graph of the changed resources and their neighbors"
+_NO_GRAPH = "**The graph is not shown**: the comment would be too long."
 _REVIEWED = "<!-- mesh-reconciler:reviewed "
 _REVIEWED_LINE = re.compile(rf"{_REVIEWED}([\w-]{{43}}) -->\r?")
 _TICKS = re.compile("`+")
@@ -132,19 +133,19 @@ def _comment(
         shown = list(fit(blocks, available // (len(sections) - index)))
         available -= size_of(shown)
         head += shown
-    head += _graph(graph, available) if graph and graph.nodes else []
+    if graph and graph.nodes:
+        head.append(graph_details(GRAPH_TITLE, graph, available) or _NO_GRAPH)
     return "\n\n".join([*head, *foot]) + "\n"
 
 
-def _graph(graph: Graph, available: int) -> list[str]:
-    before = f"<details><summary>{_GRAPH_TITLE}</summary>\n\n```mermaid\n"
+def graph_details(title: str, graph: Graph, available: int) -> str:
+    """Return ``graph`` folded under ``title``; it is empty if it does not fit."""
+    before = f"<details><summary>{title}</summary>\n\n```mermaid\n"
     after = "```\n\n</details>"
     room = min(available - size_of([before, after]), limits.MAX_COMMENT_GRAPH_CHARACTERS)
     # The text is ASCII without backticks, so it has as many bytes and cannot end the fence.
     text = render_mermaid(graph, max(room, 1))
-    if len(text) > room:
-        return ["**The graph is not shown**: the comment would be too long."]
-    return [f"{before}{text}{after}"]
+    return f"{before}{text}{after}" if len(text) <= room else ""
 
 
 def plan_blocks(plan: Plan) -> list[Block]:

@@ -18,7 +18,7 @@ _Same: TypeAlias = tuple[type[Change], str, str | None]
 class OutcomeLines:
     """The lines of one report.
 
-    After a few equal outcomes of resources of one kind, the others are only counted. Deletes and
+    After a few equal outcomes of resources of one kind, further ones are only counted. Deletes and
     failures are all listed.
     """
 

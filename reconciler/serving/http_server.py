@@ -107,9 +107,26 @@ def run_server(
         ServingError: The process may not open enough files or start a thread.
     """
     require_files()
+    config = _configure(application, connection_limits, refusal_headers or {})
+    config.ssl = tls
+    server = _Server(config)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [socket_]}, name="serving", daemon=True
+    )
+    start(thread)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _configure(
+    application: Application, connection_limits: Limits, refusal_headers: Mapping[int, bytes]
+) -> uvicorn.Config:
     config = uvicorn.Config(
         _hang_up_if_canceled(application),
-        http=make_protocol(_limit_connections(connection_limits), refusal_headers or {}),
+        http=make_protocol(_limit_connections(connection_limits), refusal_headers),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -124,17 +141,7 @@ def run_server(
     )
     # Import the rest of uvicorn here, so that an error reaches the caller.
     config.load()
-    config.ssl = tls
-    server = _Server(config)
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [socket_]}, name="serving", daemon=True
-    )
-    start(thread)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
+    return config
 
 
 def require_files() -> None:

@@ -4,6 +4,7 @@ The top level holds the common options. There is one table for each command and 
 """
 
 import re
+import stat
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -31,7 +32,8 @@ BUILT_IN = ("local", "aws")
 SOURCE_FIELDS = ("source", "ref", "path", "verify")
 TARGET_LISTS = frozenset({"exclude", "proxies_urls"})
 TARGET_ONLY_FIELDS = (
-    frozenset({"endpoint_url", "role_arn", "account", LABELS, *SOURCE_FIELDS}) | TARGET_LISTS
+    frozenset({"endpoint_url", "role_arn", "account", "variables", LABELS, *SOURCE_FIELDS})
+    | TARGET_LISTS
 )
 TARGET_SWITCHES = frozenset({"allow_insecure_endpoint"})
 TARGET_SECONDS = frozenset({"tag_index_lag"})
@@ -121,6 +123,17 @@ def read_bounded(path: Path) -> bytes:
     return content
 
 
+def _require_regular(path: Path) -> None:
+    """Raise UsageError if ``path`` is a pipe or a device, whose end could be awaited forever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # The read reports it.
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(f"reading {path}: it is not a regular file; pass --config to read a pipe")
+
+
 def read_file(path: Path | None) -> ConfigFile:
     """Return the settings in ``path``.
 
@@ -133,6 +146,8 @@ def read_file(path: Path | None) -> ConfigFile:
     """
     chosen = path or Path(CONFIG_FILE)
     try:
+        if path is None:
+            _require_regular(chosen)
         text = read_bounded(chosen).decode()
         _reject_long_keys(chosen, text)
         document = _parse_toml(text)
@@ -234,6 +249,13 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
         if not all(map(is_valid, found.values())):
             raise UsageError(f"{file}: targets.{name}.{min(found)} must be {expected}")
         checked |= found.keys()
+    variables = table.get("variables", {})
+    is_valid, _ = TYPE_CHECKS[OptionType.TEXT]
+    if not isinstance(variables, dict) or not all(map(is_valid, variables.values())):
+        raise UsageError(
+            f'{file}: targets.{name}.variables must be texts by name, such as {{ stage = "test" }}'
+        )
+    checked |= {"variables"}
     texts = [value for field, value in table.items() if field not in checked]
     if not all(isinstance(value, str) and value for value in texts):
         raise UsageError(f"{file}: targets.{name}: all other values must be non-empty strings")

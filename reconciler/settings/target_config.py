@@ -118,29 +118,20 @@ def choose_target(
     """
     url, name, setting = url_or_name(values, file)
     table = _table(name, file)
-    chosen = {
-        field: table[field]
-        if field in table and not values.is_explicit(field)
-        else values.values.get(field)
-        for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
-    }
+    chosen = _chosen_fields(table, values)
     if name is None:
         if url is None:
             url, setting = configured_url(chosen["profile"]), AWS_SETTINGS
         if url is None:
-            raise UsageError(
-                f"no target given: pass --target NAME ({shorten_list(_names(file))}) or "
-                f"--endpoint-url URL, or set target in {CONFIG_FILE}; {LOCAL} is the embedded "
-                "endpoint"
-            )
+            raise _no_target(file)
     else:
         # A URL from a variable or from the top of the file does not apply to a target by name.
         url, setting = table.get("endpoint_url"), f"targets.{name}.endpoint_url of {file.path}"
     if url is not None:
         require_valid_url(url, setting)
     proxies_urls = tuple(table.get("proxies_urls", ()))
-    for item in proxies_urls:
-        require_valid_url(item, f"targets.{name}.proxies_urls of {file.path}")
+    for proxies_url in proxies_urls:
+        require_valid_url(proxies_url, f"targets.{name}.proxies_urls of {file.path}")
     name = name or str(url)
     return TargetConfig(
         name=name,
@@ -158,6 +149,23 @@ def choose_target(
     )
 
 
+def _chosen_fields(table: Mapping[str, Any], values: OptionValues) -> dict[str, Any]:
+    """Return the settings that both options and the table of a target have."""
+    return {
+        field: table[field]
+        if field in table and not values.is_explicit(field)
+        else values.values.get(field)
+        for field in TARGET_FIELDS - TARGET_ONLY_FIELDS
+    }
+
+
+def _no_target(file: ConfigFile) -> UsageError:
+    return UsageError(
+        f"no target given: pass --target NAME ({shorten_list(_names(file))}) or "
+        f"--endpoint-url URL, or set target in {CONFIG_FILE}; {LOCAL} is the embedded endpoint"
+    )
+
+
 def source_of(values: OptionValues, file: ConfigFile) -> SourceConfig:
     """Return the settings of the manifests of the target."""
     _, name, _ = url_or_name(values, file)
@@ -171,6 +179,14 @@ def namespace_of(values: OptionValues, file: ConfigFile) -> str:
         _, name, _ = url_or_name(values, file)
         namespace = _table(name, file).get("namespace", namespace)
     return namespace or ""
+
+
+def variables_of(values: OptionValues, file: ConfigFile) -> tuple[dict[str, str], str]:
+    """Return the variables in the table of the target, and their setting for messages."""
+    _, name, _ = url_or_name(values, file)
+    variables = _table(name, file).get("variables", {})
+    setting = f"targets.{name}.variables of {file.path}"
+    return {key: str(value) for key, value in variables.items()}, setting
 
 
 def _source_config(table: Mapping[str, Any]) -> SourceConfig:

@@ -137,7 +137,7 @@ def _substitute_all(value: Any, values: Mapping[str, str], field: str, place: Pl
     if isinstance(value, list):
         return [_substitute_all(item, values, field, place) for item in value]
     if isinstance(value, dict):
-        return {key: _substitute_all(item, values, field, place) for key, item in value.items()}
+        return {name: _substitute_all(item, values, field, place) for name, item in value.items()}
     return _substitute(value, values, field, place) if isinstance(value, str) else value
 
 

@@ -15,7 +15,7 @@ class GitSettings:
     exclude: tuple[str, ...] = ()
     """Patterns of files that are not part of the source."""
     allowed_signers: Path | None = None
-    """A file for ssh-keygen; commits that these did not sign are not used."""
+    """A file for ssh-keygen; commits without a signature of these signers are not used."""
     revision: str | None = None
     """A commit to use instead of the newest."""
     follows_pin: bool = False

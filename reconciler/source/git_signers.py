@@ -1,4 +1,4 @@
-"""The file of allowed signers: commits that these did not sign are not used."""
+"""The file of allowed signers: commits that no allowed signer signed are not used."""
 
 from dataclasses import dataclass
 from pathlib import Path

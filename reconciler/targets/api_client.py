@@ -40,6 +40,7 @@ class ApiClient:
         responses: Number of responses, by the words of `classify_response`.
         on_response: Called after each response.
         written_revision: The highest revision that a write returned; only our endpoint has them.
+        listed_revision: The revision that the last first page of ListMeshes returned, or None.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class ApiClient:
         self.responses: Counter[str] = Counter()
         self.on_response: Callable[[], object] = lambda: None
         self.written_revision: int | None = None
+        self.listed_revision: int | None = None
         self._reading_revision = Lock()
         self._dates: list[float] = []
         self._session = session
@@ -98,7 +100,11 @@ class ApiClient:
                 raise
             else:
                 _check_response(operation, response[_BODY], label)
-                self._read_revision(response["ResponseMetadata"]["HTTPHeaders"])
+                headers = response["ResponseMetadata"]["HTTPHeaders"]
+                if operation.name != "ListMeshes":
+                    self._read_revision(headers)
+                elif "nextToken" not in arguments:
+                    self.listed_revision = _revision(headers)
                 return dict(response[_BODY]), request_id(response["ResponseMetadata"])
 
     def pages(self, operation: Operation, label: str, **arguments: Any) -> Iterator[dict[str, Any]]:
@@ -205,10 +211,10 @@ class ApiClient:
         self.on_response()
 
     def _read_revision(self, headers: Mapping[str, str]) -> None:
-        revision = headers.get("x-mesh-revision", "")
-        if revision.isdecimal():
+        revision = _revision(headers)
+        if revision is not None:
             with self._reading_revision:
-                self.written_revision = max(self.written_revision or 0, int(revision))
+                self.written_revision = max(self.written_revision or 0, revision)
 
     def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
         if response is not None:
@@ -218,6 +224,11 @@ class ApiClient:
                 # Without a zone it would count as a time of this machine.
                 if date.tzinfo is not None:
                     self._dates.append(date.timestamp())
+
+
+def _revision(headers: Mapping[str, str]) -> int | None:
+    revision = headers.get("x-mesh-revision", "")
+    return int(revision) if revision.isdecimal() else None
 
 
 def items(operation: Operation, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -241,5 +252,6 @@ def _check_response(operation: Operation, body: Any, label: str) -> None:
     for violation in violations(shape, response):
         if violation.constraint in ("required", "type"):
             raise UnavailableError(
-                f"{label}: the response does not match the App Mesh API: {shown(violation)}"
+                f"{label}: the response does not match the App Mesh API: {shown(violation)}; "
+                "check the endpoint URL"
             )

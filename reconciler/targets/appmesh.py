@@ -37,11 +37,13 @@ from reconciler.core.resources import (
 )
 from reconciler.known_secrets import shown
 from reconciler.targets.api_client import ApiClient
-from reconciler.targets.cache import ReadCache, TagIndex
+from reconciler.targets.cache import ReadCache
 from reconciler.targets.canonical import canonical
-from reconciler.targets.listing import Lister, Ref
+from reconciler.targets.listing import Lister, Listing, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
 from reconciler.targets.responses import attested_resource, to_live_resource, to_version
+from reconciler.targets.tag_index import TagIndex
+from reconciler.targets.unchanged_lists import Question
 
 DELETED = "DELETED"
 # The version of a resource that was just created (the API reference of ResourceMetadata).
@@ -125,10 +127,7 @@ class AppMesh:
         """
         self._client.forget_time()
         self._reads = ReadCount(0, None)
-        index, meshes = parallel.both(
-            self._index, lambda: self._lister.read("mesh", None), workers=self._workers
-        )
-        listing = self._lister.relevant(requested, owner, index, meshes)
+        index, listing = self._read_lists(frozenset(requested), owner)
         reader = _Reader(
             self,
             frozenset(requested),
@@ -138,39 +137,17 @@ class AppMesh:
             attested_spec,
             self._trusted_until(),
         )
-        found = dict(
-            zip(
-                listing.refs,
-                parallel.run(
-                    self._counted(reader.read, len(listing.refs)),
-                    listing.refs,
-                    workers=self._workers,
-                ),
-                strict=True,
-            )
-        )
+        found = self._read_each(reader)
         resources = {key: resource for key, resource in found.items() if resource is not None}
-        unlisted = {
-            key: listing.unlisted_reason(key) for key in requested if key not in listing.refs
-        }
-        unreadable = {key: Unreadable(key, reason) for key, reason in unlisted.items() if reason}
         if self._id.account is None:
-            # The endpoint does not answer GetCallerIdentity: use the account of owned resources.
-            accounts = (
-                resource.account
-                for resource in resources.values()
-                if isinstance(resource, LiveResource) and resource.owner == owner
-            )
-            self._id = replace(self._id, account=next(accounts, None))
+            self._id = replace(self._id, account=_account_of(resources.values(), owner))
         if self._cache is not None:
             self._cache.store(listing.refs, resources)
         return LiveState(
-            resources | unreadable,
+            resources | _unlisted(requested, listing),
             tuple(sorted(listing.failed_lists.values())),
             frozenset(key for key in resources if index.tags(listing.refs[key]["arn"]) is not None),
-            frozenset(
-                (*listing.shared, *(key for key, resource in found.items() if resource is None))
-            ),
+            frozenset(listing.shared | (found.keys() - resources.keys())),
         )
 
     def read(self, key: Key) -> LiveResource | None:
@@ -273,19 +250,24 @@ class AppMesh:
         """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
-    def _counted(
-        self, read: Callable[[Key], ReadResult], total: int
-    ) -> Callable[[Key], ReadResult]:
-        """Return ``read`` with a count of its calls in `reads`."""
-        numbers = itertools.count(1)
-        self._reads = ReadCount(0, total)
+    def _read_each(self, reader: "_Reader") -> dict[Key, ReadResult]:
+        """Return the result for each listed resource, and count them in `reads`."""
+        found: dict[Key, ReadResult] = dict.fromkeys(reader.refs)
+        # Nearly all need no call, and to hand one to a thread takes longer than to read it.
+        relevant = [key for key in found if reader.is_relevant(key)]
+        found |= {key: reader.read_without_call(key) for key in relevant}
+        remaining = [key for key in relevant if found[key] is None]
+        total = len(found)
+        numbers = itertools.count(total - len(remaining) + 1)
+        self._reads = ReadCount(total - len(remaining), total)
 
         def read_and_count(key: Key) -> ReadResult:
-            result = read(key)
+            result = reader.read(key)
             self._reads = ReadCount(next(numbers), total)
             return result
 
-        return read_and_count
+        results = parallel.run(read_and_count, remaining, workers=self._workers)
+        return found | dict(zip(remaining, results, strict=True))
 
     def _tag(self, key: Key, arn: str, tags: Iterable[tuple[str, str]]) -> None:
         self._exchange("tag", key, {"resourceArn": arn, "tags": _tag_list(tags)})
@@ -299,10 +281,26 @@ class AppMesh:
         if self._cache is not None:
             self._cache.forget(key)
 
-    def _index(self) -> TagIndex:
+    def _read_lists(self, requested: frozenset[Key], owner: str) -> tuple[TagIndex, Listing]:
         if self._cache is None:
-            return TagIndex(self._client)
-        return self._cache.index(self._client)
+            index, meshes = parallel.both(
+                lambda: TagIndex(self._client),
+                lambda: self._lister.read("mesh", None),
+                workers=self._workers,
+            )
+            return index, self._lister.relevant(requested, owner, index, meshes)
+        # The revision comes first: all that is read after it is of this revision or a later one.
+        meshes = self._lister.read("mesh", None)
+        question = Question(
+            self._client.url, self._client.listed_revision, meshes, requested, owner
+        )
+        unchanged = self._cache.unchanged(question)
+        if unchanged is not None:
+            return unchanged
+        index = self._cache.index(self._client)
+        listing = self._lister.relevant(requested, owner, index, meshes)
+        self._cache.store_lists(question, listing)
+        return index, listing
 
     def _delete(self, key: Key) -> ResourceVersion:
         try:
@@ -337,34 +335,53 @@ class _Reader:
     trusted_until: float
     """Time of the target's clock: the index may not have changes of then or later."""
 
+    def is_relevant(self, key: Key) -> bool:
+        """Return whether the resource is requested or may be owned, as far as the index shows."""
+        ref = self.refs[key]
+        return key in self.requested or not (
+            self.target.is_foreign(ref) or self.index.lacks(ref["arn"])
+        )
+
+    def read_without_call(self, key: Key) -> LiveResource | None:
+        """Return the live resource if the lists, the index and the cache show it, or None."""
+        ref = self.refs[key]
+        cached = self.target.cached(key, ref)
+        tags = self._known_tags(ref, cached)
+        if tags is None or not self._is_selected(key, tags):
+            return None
+        if cached is not None and not cached.attested:
+            return replace(cached, tags=tags)
+        # The manifest or the tags may have changed after a cached resource was attested.
+        if cached is not None or self._has_current_tags(ref):
+            return self._attested(key, ref, tags)
+        return None
+
     def read(self, key: Key) -> ReadResult:
         """Return the live resource, or None if it is neither requested nor owned."""
         ref = self.refs[key]
-        is_foreign, tags = self.target.is_foreign(ref), self.index.tags(ref["arn"])
-        if key not in self.requested and (is_foreign or self.index.lacks(ref["arn"])):
-            return None
         try:
-            cached = self.target.cached(key, ref)
-            if is_foreign:
-                tags = {}
-            elif tags is None:
+            tags = self._known_tags(ref, self.target.cached(key, ref))
+            if tags is None:
                 # The index may lag behind, so tags that it does not have are read if they matter.
-                tags = cached.tags if cached else self.target.tags_of(key, ref["arn"])
-            if key not in self.requested and tags.get(OWNER_TAG) != self.owner:
+                tags = self.target.tags_of(key, ref["arn"])
+            if not self._is_selected(key, tags):
                 return None
-            if cached is not None and not cached.attested:
-                return replace(cached, tags=tags)
-            # The manifest or the tags may have changed after a cached resource was attested.
-            if cached is not None or self._has_current_tags(ref):
-                attested = self._attested(key, ref, tags)
-                if attested is not None:
-                    return attested
             return to_live_resource(key, self.target.describe(key), tags)
         except TargetError as error:
             # NotFound does not prove absence either: the resource was just listed.
             return Unreadable(
                 key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
             )
+
+    def _known_tags(self, ref: Ref, cached: LiveResource | None) -> Tags | None:
+        """Return the tags in the index, or else those in the cache, or None."""
+        if self.target.is_foreign(ref):
+            return {}
+        tags = self.index.tags(ref["arn"])
+        return cached.tags if tags is None and cached is not None else tags
+
+    def _is_selected(self, key: Key, tags: Tags) -> bool:
+        return key in self.requested or tags.get(OWNER_TAG) == self.owner
 
     def _has_current_tags(self, ref: Ref) -> bool:
         """Whether the tags in the index are of this resource, not of one that it replaced."""
@@ -378,6 +395,25 @@ class _Reader:
             return None
         spec = self.attested_spec(key, ResourceVersion(ref["version"], ref["createdAt"]), tags)
         return None if spec is None else attested_resource(key, ref, spec, tags)
+
+
+def _unlisted(requested: Collection[Key], listing: Listing) -> dict[Key, Unreadable]:
+    """Return the keys of `requested` that may exist in lists that could not be read."""
+    reasons = {key: listing.unlisted_reason(key) for key in requested if key not in listing.refs}
+    return {key: Unreadable(key, reason) for key, reason in reasons.items() if reason}
+
+
+def _account_of(resources: Iterable[LiveResource | Unreadable], owner: str) -> str | None:
+    """Return the account of the resources of `owner`, or None if it has none.
+
+    The endpoint has no account of its own if it does not answer GetCallerIdentity.
+    """
+    accounts = (
+        resource.account
+        for resource in resources
+        if isinstance(resource, LiveResource) and resource.owner == owner
+    )
+    return next(accounts, None)
 
 
 def _tag_list(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

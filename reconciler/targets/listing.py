@@ -11,8 +11,8 @@ from reconciler.core.errors import NotFoundError, TargetError
 from reconciler.core.kinds import KINDS, parent_of
 from reconciler.core.resources import Key, Unlisted
 from reconciler.targets.api_client import ApiClient, items
-from reconciler.targets.cache import TagIndex
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
+from reconciler.targets.tag_index import TagIndex
 
 Ref = Mapping[str, Any]
 

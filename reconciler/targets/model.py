@@ -61,11 +61,10 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
         """Return App Mesh and the services that have a directory; ignores `type_name`.
 
-        botocore's own method reads each of four hundred directories, twice in every run. A missing
+        botocore's own method reads each of four hundred directories, in every run again. A missing
         type is still detected when it is loaded.
         """
-        names = (entry.name for path in self.search_paths for entry in Path(path).glob("*"))
-        return sorted({SERVICE, *names})
+        return [*_available_services(tuple(self.search_paths))]
 
     def load_service_model(
         self, service_name: str, type_name: str, api_version: str | None = None
@@ -83,6 +82,12 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
         if type_name not in _MODELS:
             raise DataNotFoundError(data_path=f"{service_name}/{type_name}")
         return _model(type_name)
+
+
+@cache
+def _available_services(directories: tuple[str, ...]) -> tuple[str, ...]:
+    names = (entry.name for path in directories for entry in Path(path).glob("*"))
+    return tuple(sorted({SERVICE, *names}))
 
 
 @cache

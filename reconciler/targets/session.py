@@ -4,45 +4,42 @@ All calls go to the target's URL: if an endpoint URL is given, the call for the 
 too. Every secret of a session is remembered, so that no printed text contains it.
 """
 
-import logging
 import re
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from ipaddress import ip_address
 from json import JSONDecodeError
-from threading import Lock, RLock, Timer
+from threading import Lock, RLock
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies
 
 import boto3
 import botocore.session
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     Credentials,
     DeferredRefreshableCredentials,
-    RefreshableCredentials,
 )
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from reconciler import limits
 from reconciler.core.errors import TargetError, UsageError
-from reconciler.known_secrets import remember, remember_temporary
 from reconciler.settings.target_config import AWS_SETTINGS, URL_USAGE, require_valid_url
 from reconciler.targets.error_translation import CREDENTIALS_ADVICE, text_of, translate_errors
 from reconciler.targets.model import SERVICE, shared_loader
+from reconciler.targets.session_hooks import (
+    add_hooks,
+    is_loopback,
+    register_handlers,
+    remember_credentials,
+)
 
 RETRY_MODE = "standard"
 USER_AGENT = "mesh-reconciler"
 _ACCOUNT = re.compile("[0-9]{12}")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +66,16 @@ class _Core:
     """
 
     def __init__(self, connection: Connection) -> None:
-        core = botocore.session.Session(profile=connection.profile)
+        core = botocore.session.Session(profile=connection.profile, include_builtin_handlers=False)
+        register_handlers(core)
         # The SDK reads the profile at its first use: read it now, not in the middle of a run.
         core.get_scoped_config()
         core.register_component("data_loader", shared_loader())
-        core.register("before-send", partial(_before_send, connection.allow_insecure))
-        _SilenceWarning(connection.silence_seconds).register(core)
-        core.register("after-call.sts", _remember_issued)
-        _remember_settings(core)
+        add_hooks(
+            core,
+            allow_insecure=connection.allow_insecure,
+            silence_seconds=connection.silence_seconds,
+        )
         self._session = boto3.Session(botocore_session=core)
         self._core = core
         self._lock = RLock()
@@ -155,7 +154,7 @@ class Session:
             raise UsageError(
                 f"no credentials found that can assume {role_arn}: {CREDENTIALS_ADVICE}"
             )
-        _remember_credentials(credentials)
+        remember_credentials(credentials)
         fetcher = AssumeRoleCredentialFetcher(
             # STS is called at the target's own URL: credentials go nowhere else.
             partial(
@@ -240,10 +239,10 @@ def open_client(
         ) from error
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"creating a client for {service}: {_without_url(error)}") from error
-    _remember_credentials(session.get_credentials())
+    remember_credentials(session.get_credentials())
     url = client.meta.endpoint_url
     require_valid_url(url, AWS_SETTINGS)
-    if connection.url is None and _is_loopback(url):
+    if connection.url is None and is_loopback(url):
         # The URL comes from the SDK and is on this machine, so the client must not use a proxy.
         connection = replace(connection, url=url)
         return open_client(session, service, connection, workers=workers, attempts=attempts)
@@ -316,90 +315,8 @@ def _config(connection: Connection, *, workers: int, attempts: int) -> Config:
         max_pool_connections=workers,
         user_agent=USER_AGENT,
         # Calls to this machine must not go through a proxy.
-        proxies={} if _is_loopback(connection.url) else None,
+        proxies={} if is_loopback(connection.url) else None,
     )
-
-
-def _is_loopback(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class _SilenceWarning:
-    """Logs once that the first call of a session waits; its timeouts and retries take 30 s."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._timer: Timer | None = None
-
-    def register(self, core: botocore.session.Session) -> None:
-        core.register("before-send", self._start)
-        core.register("needs-retry", self._stop_after_response)
-        core.register("after-call-error", self._stop)
-
-    def _start(self, request: AWSPreparedRequest, **_: Any) -> None:
-        if self._timer is not None:
-            return
-        parts = urlsplit(request.url)
-        url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        message = f"waiting for {url} to answer: no response for {self._seconds:g} s"
-        self._timer = Timer(self._seconds, logger.warning, ("%s", message))
-        self._timer.daemon = True
-        # If no thread can start, the call must not fail: it only waits without a message.
-        with suppress(RuntimeError):
-            self._timer.start()
-
-    def _stop_after_response(self, response: object, **_: Any) -> None:
-        if response is not None:
-            self._stop()
-
-    def _stop(self, **_: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-def _before_send(allow_insecure: bool, request: AWSPreparedRequest, **_: Any) -> None:  # noqa: FBT001
-    """Reject a request that would send credentials unencrypted.
-
-    Applies to all clients of a session, also to those that botocore creates itself, for example to
-    assume the role of a profile.
-    """
-    token = request.headers.get("X-Amz-Security-Token")
-    if token is not None:
-        remember_temporary(token.decode())
-    parts = urlsplit(request.url)
-    if parts.scheme != "https" and not (allow_insecure or _is_loopback(request.url)):
-        raise UsageError(
-            f"http://{parts.netloc.rpartition('@')[2]} would receive credentials unencrypted: use "
-            "https://, or pass --allow-insecure-endpoint if you trust every network in between"
-        )
-
-
-def _remember_issued(parsed: Any, **_: Any) -> None:
-    """Remember the temporary credentials in a response of STS."""
-    match parsed:
-        case {"Credentials": {"SecretAccessKey": str(secret_key), "SessionToken": str(token)}}:
-            remember_temporary(secret_key, token)
-
-
-def _remember_credentials(credentials: Credentials | None) -> None:
-    # Reading refreshable credentials would fetch them; they are remembered when they are issued or
-    # sent.
-    if credentials is not None and not isinstance(credentials, RefreshableCredentials):
-        remember(credentials.secret_key, credentials.token)
-
-
-def _remember_settings(core: botocore.session.Session) -> None:
-    """Remember the secrets of all profiles, as profiles refer to each other, and of the proxies."""
-    for profile in core.full_config["profiles"].values():
-        remember(profile.get("aws_secret_access_key"), profile.get("aws_session_token"))
-    # Not parsed with urlsplit, because an invalid URL may contain a password too.
-    for url in getproxies().values():
-        user, _, password = url.rpartition("@")[0].rpartition("://")[2].partition(":")
-        remember(unquote(password or user))
 
 
 def _without_url(error: BotoCoreError | ValueError) -> str:

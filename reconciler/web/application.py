@@ -43,7 +43,7 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which requests are accepted.
+    """The requests that are accepted.
 
     Attributes:
         token: Authorizes cycle requests; None rejects all of them.

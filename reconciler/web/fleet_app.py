@@ -35,7 +35,6 @@ class FleetApp(WebApplication):
         targets: Mapping[str, StatusApp],
         *,
         document: RenderFleet,
-        page: RenderFleet,
         access: Access,
         members: Callable[[], Sequence[MemberSummary]] = tuple,
     ) -> None:
@@ -44,22 +43,22 @@ class FleetApp(WebApplication):
         Args:
             targets: The application of each target.
             document: Renders the targets as JSON.
-            page: Renders the targets as HTML.
             access: Which requests are accepted.
             members: Returns the daemons that share the targets, this one among them.
         """
         super().__init__(access)
         self._targets = targets
         self._document = document
-        self._page = page
         self._members = members
-        style = pages.daemon_page()["page.css"]
         self._reads: dict[str, Callable[[], Response]] = {
             "/status": self._status,
             "/metrics": self._metrics,
             "/healthz": self._health,
             "/readyz": self._readiness,
-            "/page.css": partial(Response, style.text.encode(), style.content_type.encode()),
+        }
+        self._reads |= {
+            f"/{name}": partial(Response, asset.text.encode(), asset.content_type.encode())
+            for name, asset in pages.fleet_page().items()
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -87,12 +86,10 @@ class FleetApp(WebApplication):
             require_method(scope, "GET", "HEAD")
             location = path_of_target(name).encode()
             return Response(b"", status=308, headers=((b"location", location),))
-        if path == "/":
-            require_method(scope, "GET", "HEAD")
-            return self._status() if _wants_json(scope) else self._show()
         if path in self._reads:
             require_method(scope, "GET", "HEAD")
-            return self._reads[path]()
+            is_document = path == "/" and _wants_json(scope)
+            return self._status() if is_document else self._reads[path]()
         raise HttpError(
             404,
             f"there is no such path: this daemon has {len(self._targets)} targets, so pass"
@@ -109,10 +106,6 @@ class FleetApp(WebApplication):
         text = self._document(self._fleet())
         return Response(text.encode(errors="backslashreplace"), JSON)
 
-    def _show(self) -> Response:
-        text = self._page(self._fleet())
-        return Response(text.encode(errors="backslashreplace"), b"text/html; charset=utf-8")
-
     def _metrics(self) -> Response:
         scrapes = {name: application.scrape() for name, application in self._targets.items()}
         text, kind = exposition(FleetScrape(scrapes, tuple(self._members())))
@@ -128,7 +121,7 @@ class FleetApp(WebApplication):
         return Response(text.encode(errors="backslashreplace"), status=503)
 
     def _readiness(self) -> Response:
-        """Respond 200 if one target is ready and each other one has told why it is not.
+        """Respond 200 if one target is ready and each other one has reported why it is not.
 
         A target that cannot be reached must not keep a new version of the daemon from its start.
         """

@@ -9,13 +9,11 @@ from reconciler.core.errors import UsageError
 from reconciler.core.resources import Key
 from reconciler.endpoint import Readable, Scope, Snapshot, StoreFailedError
 from reconciler.envoy.follower import StateUnreadableError
-from reconciler.envoy.instance_source import InstancesFile, InstanceSource, NoInstances
-from reconciler.envoy.instances import read_instances
+from reconciler.envoy.instance_source import InstanceSource, NoInstances
 from reconciler.envoy.node_identity import NodeIdentity
 from reconciler.envoy.serve import EnvoyServer
 from reconciler.envoy.server_tls import ServerTls
-from reconciler.wiring.cloud_map import open_cloud_map
-from reconciler.wiring.envoy import parse_address, translate_options
+from reconciler.wiring.envoy_options import parse_address, translate_options
 from reconciler.wiring.stored_resources import key_of
 
 
@@ -72,8 +70,17 @@ def make_envoy_server(
 
 
 def _instance_source(file: str | None, region: str | None) -> InstanceSource:
+    # Without these options, the modules of YAML and of the AWS SDK are not loaded: they would be a
+    # fifth of the memory of a small server.
     if file is not None:
+        from reconciler.envoy.instances import read_instances  # noqa: PLC0415
+        from reconciler.envoy.instances_file import InstancesFile  # noqa: PLC0415
+
         # A wrong file is an error at the start; later, the last good content is kept.
         read_instances(file)
         return InstancesFile(Path(file))
-    return NoInstances() if region is None else open_cloud_map(region)
+    if region is not None:
+        from reconciler.wiring.cloud_map import open_cloud_map  # noqa: PLC0415
+
+        return open_cloud_map(region)
+    return NoInstances()

@@ -6,7 +6,7 @@ from functools import partial
 
 from reconciler import pages
 from reconciler.core.resources import Json, Key
-from reconciler.endpoint import Readable, Resource, Scope, StoreFailedError
+from reconciler.endpoint import LocalEndpoint, Readable, Resource, Scope, StoreFailedError
 from reconciler.render.page_documents import live_graph
 from reconciler.serving.documents import Document, message
 from reconciler.wiring.stored_resources import key_of
@@ -14,15 +14,18 @@ from reconciler.wiring.stored_resources import key_of
 _ROOT = "/_endpoint/"
 
 
-def endpoint_documents(store: Readable) -> dict[str, Callable[[], Document]]:
-    """Return the page, its files, and the resources in ``store``, by path."""
-    files: dict[str, Callable[[], Document]] = {
-        f"{_ROOT}{name}": partial(
-            Document, asset.text, asset.content_type.encode(), headers=pages.HEADERS
-        )
+def mount_page(endpoint: LocalEndpoint) -> None:
+    """Let a running endpoint serve its page and the documents that the page reads."""
+    endpoint.files |= {
+        f"{_ROOT}{name}": Document(asset.text, asset.content_type.encode(), headers=pages.HEADERS)
         for name, asset in pages.endpoint_page().items()
     }
-    return files | {
+    endpoint.documents |= endpoint_documents(endpoint.state)
+
+
+def endpoint_documents(store: Readable) -> dict[str, Callable[[], Document]]:
+    """Return functions that return the resources in ``store``, by path."""
+    return {
         f"{_ROOT}revisions": partial(_read, store, _revisions),
         f"{_ROOT}resources": partial(_read, store, _resources),
     }

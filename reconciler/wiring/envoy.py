@@ -11,7 +11,6 @@ import yaml
 
 from reconciler import limits
 from reconciler.core.diff import split_pointer
-from reconciler.core.errors import UsageError
 from reconciler.core.resources import Desired, Key, LiveResource
 from reconciler.envoy.bootstrap import Address, file_bootstrap
 from reconciler.envoy.files import ProxyFiles, proxy_directory, proxy_files, uses_sds
@@ -21,10 +20,10 @@ from reconciler.envoy.messages import Message
 from reconciler.envoy.proxy import ProxyConfig
 from reconciler.envoy.snapshot import NO_INSTANCES, Snapshot
 from reconciler.envoy.static import static_bootstrap
-from reconciler.envoy.tls import StoredCertificate
-from reconciler.envoy.translate import TranslateOptions, Translator, all_losses
+from reconciler.envoy.translate import Translator, all_losses
 from reconciler.manifest.cross_checks import CrossCheckFailure
 from reconciler.manifest.parsing.diagnostics import Code
+from reconciler.wiring.envoy_options import translate_options
 
 _CODES = {
     Grade.REFUSE: Code.ENVOY_REFUSED,
@@ -63,11 +62,6 @@ def find_losses(
         yield _CODES[loss.grade], CrossCheckFailure(loss.key, steps, loss.words)
 
 
-def translate_options(acm: Mapping[str, Mapping[str, str]]) -> TranslateOptions:
-    """Return the settings of the translation with the places of certificates of ACM."""
-    return TranslateOptions({arn: StoredCertificate(**fields) for arn, fields in acm.items()})
-
-
 def files_of(
     configs: Mapping[Key, ProxyConfig], root: Path, admin: Address | None
 ) -> list[ProxyFiles]:
@@ -85,23 +79,6 @@ def render_yaml(message: Message) -> str:
     """Return a message as YAML."""
     text: str = yaml.dump(message, Dumper=_NoAliases, sort_keys=False, width=100)
     return text
-
-
-def parse_address(option: str, text: str) -> Address | None:
-    """Return the address in the value of an option: unix:PATH, HOST:PORT, or none.
-
-    Raises:
-        UsageError: It is none of these.
-    """
-    if text == "none":
-        return None
-    scheme, colon, path = text.partition(":")
-    if scheme == "unix" and path:
-        return Address(path)
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isdecimal() and 0 < int(port) <= limits.MAX_PORT):
-        raise UsageError(f'invalid --{option} "{text}": use unix:PATH or HOST:PORT')
-    return Address(host=host.strip("[]"), port=int(port))
 
 
 def find_envoy() -> str | None:

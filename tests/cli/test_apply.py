@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,11 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
 
 @pytest.mark.slow
 def test_the_bar_rises_while_calls_end(
-    command: list[str], here: Path, endpoint: LocalEndpoint, write: Write
+    command: list[str],
+    here: Path,
+    endpoint: LocalEndpoint,
+    write: Write,
+    record_property: Callable[[str, object], None],
 ) -> None:
     for number in range(MESHES):
         write(f"manifests/m{number:03}.yaml", mesh_yaml(f"m{number:03}"))
@@ -110,6 +114,27 @@ def test_the_bar_rises_while_calls_end(
     assert counts[-1] == MESHES + 3
     # Ten calls end at a time; a wave is all of them.
     assert max(after - before for before, after in pairwise(counts)) <= MESHES // 2
+    samples = sampled(shown.parts)
+    assert samples == sorted(samples)
+    rises = [after > before for before, after in pairwise(samples)]
+    figure = f"bar of {MESHES} creates: it rises in {sum(rises)} of {len(rises)} half seconds"
+    record_property("figure", figure)
+    # A busy machine may leave the command without a core for one sample, but not for three.
+    assert sum(rises) >= 0.75 * len(rises), samples
+    assert all(any(rises[at : at + 3]) for at in range(len(rises) - 2)), samples
+
+
+def sampled(parts: Iterable[tuple[float, bytes]]) -> list[int]:
+    """Return the count that a bar showed every half second, from its first to its last rise."""
+    seen, shown = b"", [(0.0, 0)]
+    for at, part in parts:
+        seen += re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", part)
+        count = int((re.findall(rb" (\d+)/\d+ ", seen) or [0])[-1])
+        if count > shown[-1][1]:
+            shown.append((at, count))
+    (begin, _), (end, _) = shown[1], shown[-1]
+    times = [begin + 0.5 * step for step in range(int((end - begin) / 0.5) + 1)]
+    return [max(count for at, count in shown if at <= moment) for moment in times]
 
 
 def test_a_plan_shows_how_much_of_the_target_is_read(

@@ -2,14 +2,17 @@
 
 import itertools
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
-from conftest import Write
+from conftest import Cli, Write
 from manifest_text import manifest_text, mesh_yaml
 
 from reconciler import limits
@@ -124,6 +127,22 @@ def test_targets_are_those_of_the_settings(complete: Complete, write: Write) -> 
     write("reconciler.toml", "[")
     assert complete("plan", "--target", "") == []
     assert complete("describe", "") == []
+
+
+@pytest.mark.process
+def test_a_pipe_in_place_of_the_settings_is_not_waited_for(here: Path, cli: Cli) -> None:
+    os.mkfifo(here / "reconciler.toml")
+    for words in ("describe ", "plan --target "):
+        completing = {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": f"reconciler {words}"}
+        completed = subprocess.run(
+            [Path(sys.executable).with_name("reconciler")],
+            env={**os.environ, **completing, "COMP_CWORD": str(len(words.split()) + 1)},
+            cwd=here, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert (completed.stdout.strip(), completed.stderr) == ("", "")
+    done = cli("plan")
+    assert done.code == 64
+    assert "reading reconciler.toml: it is not a regular file" in done.err
 
 
 def test_codes_are_those_of_diagnostics_and_exits(complete: Complete) -> None:

@@ -115,6 +115,21 @@ def test_planned_marks_what_apply_would_change(applied: Write, say: Say) -> None
     assert "route canary" in result.out
 
 
+def test_changed_draws_the_part_of_the_plan(applied: Write, say: Say) -> None:
+    result = say("graph", "--planned", "--changed", "--format", "json")
+    assert (result.code, json.loads(result.out)["graph"]["nodes"]) == (0, [])
+    text = (ROOT / "manifests/shop/checkout.yaml").read_text("utf-8")
+    applied("manifests/checkout.yaml", text.replace("weight: 90", "weight: 30"))
+    result = say("graph", "--planned", "--changed", "--format", "json")
+    states = {it["key"]: it["state"] for it in json.loads(result.out)["graph"]["nodes"]}
+    assert (result.code, states) == (0, {
+        "route/shop/checkout/canary": "update",
+        "virtual-node/shop/checkout-v1": "unchanged",
+        "virtual-node/shop/checkout-v2": "unchanged",
+        "virtual-router/shop/checkout": "unchanged",
+    })  # fmt: skip
+
+
 def test_only_and_except_select_what_is_drawn(cli: Cli) -> None:
     result = cli("graph", SHOP, "--only", "route/shop/checkout/*", "--format", "json")
     graph: dict[str, Any] = json.loads(result.out)["graph"]
@@ -130,6 +145,7 @@ def test_only_and_except_select_what_is_drawn(cli: Cli) -> None:
     ("arguments", "message"),
     [
         (("--live", "--planned"), "pass either --live or --planned"),
+        (("--live", "--changed"), "--changed draws a part of a plan: pass --planned too"),
         (("--live", SHOP), "--live draws the resources of the target: pass no PATH"),
         ((SHOP, "--only", "route/none"), "--only route/none matches no resource"),
         ((SHOP, "--except", "route/none"), "--except route/none matches no resource"),

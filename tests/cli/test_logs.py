@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from reconciler import limits
+from reconciler import limits, parallel
 from reconciler.cli.logs import (
     JsonFormatter,
     NonBlockingHandler,
@@ -55,6 +55,21 @@ def test_p20_a_pipe_that_nobody_reads_loses_records_and_says_how_many(
     result = [json.loads(line)["message"] for line in os.read(reading, 1 << 16).splitlines()]
     assert result == [f"{lost} log records could not be written", "again"]
     assert handler.lost == 0
+
+
+def test_records_of_threads_have_the_target_of_their_caller() -> None:
+    def call(number: int) -> None:
+        logging.getLogger("reconciler.test").warning("call %d", number)
+
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    with recent_records() as recent:
+        with logging_target("prod"):
+            parallel.run(call, range(4), workers=2)
+        parallel.run(call, range(4), workers=2)
+        assert sorted(item["message"] for item in recent.documents("prod")) == [
+            f"call {number}" for number in range(4)
+        ]
+        assert len(recent.documents()) == 4
 
 
 def test_p20_a_full_disk_and_a_closed_pipe_stop_nothing() -> None:

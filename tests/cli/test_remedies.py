@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from amounts import amount
 from conftest import Cli, Start, Write
 from daemons import ended, told_of
 from manifest_text import mesh_yaml
@@ -451,6 +452,7 @@ for _ in range(int(sys.argv[1])):
     print("exit code", main(sys.argv[2:]), flush=True)
 """
 QUESTION = b"Apply this plan? [y/N]: "
+INTERRUPTED = amount("questions of apply that are answered by Ctrl-C", test=5, full=20)
 
 
 def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
@@ -488,7 +490,7 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
     [
         (
             b"\x03",
-            20,
+            INTERRUPTED,
             b"\nreconciler: interrupted before any change; nothing was applied\nexit code 130\n",
         ),
         (b"\x04", 1, b"\nNothing was applied.\nexit code 1\n"),

@@ -90,22 +90,21 @@ def test_what_lost_its_manifest_and_cannot_be_read_is_no_success(
 
 
 @pytest.mark.usefixtures("removed")
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
 @pytest.mark.parametrize(
     ("fault", "place"),
     [({**UNREAD, **DENIED}, "virtual-node/m/b"), (UNLISTED, "virtual-node/m/*")],
 )
 def test_every_command_and_format_shows_it(
-    fault: dict[str, Any], place: str, say: Say, cli: Cli, breaks: Break
+    fault: dict[str, Any], place: str, form: str, say: Say, cli: Cli, breaks: Break
 ) -> None:
     breaks(fault)
-    for form in ("text", "json", "markdown"):
-        insists(
-            say("plan", "--format", form, "--out", f"{form}.plan", *DELETING), place, "Forbidden"
-        )
-        insists(cli("show", f"{form}.plan", "--format", form), place, "Forbidden")
-        insists(say("apply", "--auto-approve", "--format", form, *DELETING), place, "Forbidden")
-        saved = ("--plan", f"{form}.plan", "--auto-approve", "--format", form)
-        insists(say("apply", *saved), place, "Forbidden")
+    insists(say("plan", "--format", form, "--out", "it.plan", *DELETING), place, "Forbidden")
+    insists(cli("show", "it.plan", "--format", form), place, "Forbidden")
+    insists(say("apply", "--auto-approve", "--format", form, *DELETING), place, "Forbidden")
+    saved = ("--plan", "it.plan", "--auto-approve", "--format", form)
+    insists(say("apply", *saved), place, "Forbidden")
     insists(say("run", "--once"), place, "Forbidden")
     insists(say("describe", "mesh/m" if place.endswith("*") else place), place, "Forbidden")
 

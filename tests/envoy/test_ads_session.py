@@ -268,7 +268,7 @@ class BelievingRejections(AdsSession):
 
 
 @pytest.mark.unmeasured
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "ablated",
     [WithoutOrder, WithoutWaiting, WithoutRepeating, WithoutHistory, BelievingRejections],

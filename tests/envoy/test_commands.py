@@ -5,10 +5,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 import yaml
 from amounts import amount
@@ -221,13 +221,7 @@ def test_watch_publishes_each_valid_change_until_stopped(write: Write, here: Pat
     text = Path(BASICS).read_text()
     write("manifests/m.yaml", text)
     command = ("envoy", "export", "out", "--watch", "--grace", "0.05")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *command],
-        cwd=here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = forks.start(*command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     routes = here / FRONT / "rds.rds_egress_http_80.json"
     try:
         eventually(routes.exists)
@@ -243,13 +237,8 @@ def test_watch_publishes_each_valid_change_until_stopped(write: Write, here: Pat
 
 
 def exporting(here: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "reconciler", "envoy", "export", "out", *more],
-        cwd=here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = ("envoy", "export", "out", *more)
+    return forks.start(*arguments, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.process

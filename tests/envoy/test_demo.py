@@ -119,10 +119,16 @@ def test_a_cache_that_cannot_be_written_is_one_line(here: Path) -> None:
     assert "Not a directory" in error
 
 
-def test_an_envoy_that_does_not_run_is_one_line(here: Path) -> None:
-    error = failure(here, "--envoy", here / "absent")
-    assert error == f"demo: starting Envoy: {here}/absent: No such file or directory\n"
-    assert failure(here, "--envoy", "/bin/false").startswith("demo: Envoy ended with code 1: ")
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("envoy", "expected"),
+    [
+        ("absent", "demo: starting Envoy: absent: No such file or directory\n"),
+        ("/bin/false", "demo: Envoy ended with code 1: "),
+    ],
+)
+def test_an_envoy_that_does_not_run_is_one_line(here: Path, envoy: str, expected: str) -> None:
+    assert failure(here, "--envoy", envoy).startswith(expected)
 
 
 def test_make_demo_is_this_command() -> None:

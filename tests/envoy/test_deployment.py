@@ -1,10 +1,9 @@
 """The Envoys of the deployment files: their bootstraps, sockets, certificates and redirect."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 from daemons import eventually
 from deploy_files import DEPLOY, instructions, read, read_all
 from envoy.envoys import Envoy
@@ -29,16 +28,14 @@ BOOTSTRAPS = {
 }
 
 
-@pytest.mark.process
 @pytest.mark.parametrize(("name", "proxy"), BOOTSTRAPS.items())
-def test_each_bootstrap_is_printed_by_the_command(name: str, proxy: tuple[str, str]) -> None:
+def test_each_bootstrap_is_printed_by_the_command(
+    name: str, proxy: tuple[str, str], cli: Cli
+) -> None:
     key, address = proxy
     files = [] if address.startswith("unix:") else TLS
-    command = ["envoy", "bootstrap", key, f"--xds={address}", *files]
-    done = subprocess.run(
-        [sys.executable, "-m", "reconciler", *command], capture_output=True, text=True, check=True
-    )
-    assert (DEPLOY / name).read_text("utf-8") == done.stdout
+    done = cli("envoy", "bootstrap", key, f"--xds={address}", *files)
+    assert (done.code, done.out) == (0, (DEPLOY / name).read_text("utf-8"))
 
 
 @pytest.mark.process

@@ -12,7 +12,14 @@ from statistics import quantiles
 import pytest
 from amounts import amount
 from daemons import eventually
-from envoy.live_site import GATEWAY_PORT, ROUTER_PORT, Site, node_spec, route_spec
+from envoy.live_site import (
+    GATEWAY_PORT,
+    PAUSE_SECONDS,
+    ROUTER_PORT,
+    Site,
+    node_spec,
+    route_spec,
+)
 from envoy.meshes import Specs, listening, to_router
 from git_servers import git_server
 from manifest_text import manifest_text
@@ -85,7 +92,7 @@ def test_requests_follow_a_push_and_return_from_a_change_by_hand(
     with reconciled(site, tmp_path) as repository:
         site.start_envoy()
         site.until("n0")
-        site.tell("load", 4)
+        site.tell("load", 4, PAUSE_SECONDS)
         waits = []
         for number in range(PUSHES):
             target = (number + 1) % 2

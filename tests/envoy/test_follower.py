@@ -12,6 +12,7 @@ from envoy.ads_client import client, request
 from envoy.live_states import ChangingState, served
 from envoy.meshes import shop
 
+from reconciler import limits
 from reconciler.envoy.instance_source import NoInstances
 from reconciler.envoy.proxy_state import CLUSTERS
 from reconciler.envoy.serve import EnvoyServer
@@ -42,6 +43,19 @@ def test_changes_that_follow_each_other_are_one_translation(tmp_path: Path) -> N
             state.change(shop(mesh__m={"number": number}))
         eventually(lambda: scope(server)["revision"] == 201)
         assert state.reads - before < 20
+
+
+def test_a_change_alone_is_read_once_and_one_that_follows_it_is_served(tmp_path: Path) -> None:
+    state = ChangingState(shop())
+    with following(state, tmp_path) as server:
+        for revision, changes in ((2, 1), (4, 2)):
+            # A change is alone if none was served a short time before.
+            time.sleep(2 * limits.XDS_MAX_DEBOUNCE_SECONDS)
+            before = state.reads
+            for number in range(changes):
+                state.change(shop(mesh__m={"number": number}))
+            eventually(lambda: scope(server)["revision"] == revision)  # noqa: B023
+            assert state.reads - before <= changes
 
 
 def test_endless_changes_are_served_all_the_same(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from envoy.meshes import Specs, backend, listening, shop, to_node, translated
 
 from reconciler.core.errors import ReconcilerError
 from reconciler.envoy.cloud_map import CloudMap
-from reconciler.envoy.instance_source import InstancesFile
+from reconciler.envoy.instances_file import InstancesFile
 from reconciler.envoy.snapshot import CloudMapQuery, Instance
 
 SERVICE = {"namespace": "shop", "service": "web", "instances": [{"ipv4": "10.0.0.1"}]}

@@ -11,7 +11,7 @@ import pytest
 from amounts import FULL, amount
 from daemons import eventually
 from envoy.ads_client import client
-from envoy.live_site import FIRST_PORT, Site
+from envoy.live_site import FIRST_PORT, PAUSE_SECONDS, Site
 from envoy.live_states import Broken
 from envoy.server_processes import WithoutOrder
 from envoy.simulated_proxies import simulated
@@ -33,7 +33,7 @@ def loaded(site: Site) -> Site:
     site.create_gateway()
     site.start_envoy()
     site.until("n0")
-    site.tell("load", 4)
+    site.tell("load", 4, PAUSE_SECONDS)
     return site
 
 
@@ -106,7 +106,7 @@ def test_without_its_order_requests_fail(site: Site, record_property: Record) ->
     with site.serving("off", make_session=WithoutOrder):
         site.start_envoy("off")
         site.until("n0")
-        site.tell("load", 8)
+        site.tell("load", 8, 0.001)
         failed: dict[str, int] = {}
         numbers = iter(range(1, 61))
         while not failed:
@@ -124,7 +124,7 @@ def test_a_server_that_is_killed_and_started_again_sends_nothing(
     site.create_gateway()
     site.start_envoy()
     site.until("n0")
-    site.tell("load", 4)
+    site.tell("load", 4, PAUSE_SECONDS)
     first.kill()
     time.sleep(1)
     site.endpoint()
@@ -145,7 +145,7 @@ def test_a_replica_goes_on_if_a_server_is_killed_in_the_moment_of_a_change(
     site.create_gateway()
     site.start_envoy("one", "two")
     site.until("n0")
-    site.tell("load", 4)
+    site.tell("load", 4, PAUSE_SECONDS)
     for round_ in range(KILLED):
         replica = site.replica()
         number = 1 + round_
@@ -204,7 +204,7 @@ def test_the_form_of_bootstrap_of_the_aws_image_is_served(
     site.add_node(1)
     site.run_envoy(image_bootstrap(site.socket("one")))
     site.until("n0")
-    site.tell("load", 4)
+    site.tell("load", 4, PAUSE_SECONDS)
     site.route_to({1: 1})
     site.until("n1")
     expect_no_failure(site, record_property, "the form of bootstrap of AWS's image")
@@ -241,7 +241,7 @@ def test_a_large_mesh_starts_an_envoy_and_follows_soon(site: Site, record_proper
         words = f"of a mesh of {NODES} nodes with health checks answers"
         record_property("figure", f"envoy: a new Envoy {words} after {seconds:.2f} s")
         record_property("measured: start", seconds)
-        site.tell("load", 4)
+        site.tell("load", 4, PAUSE_SECONDS)
         time_changes(site, record_property, f"{NODES} nodes with a proxy each")
 
 
@@ -256,7 +256,7 @@ def test_a_bug_in_the_translation_holds_the_mesh_and_fails_no_request(
     with site.serving("bug", options=options) as server:
         site.start_envoy("bug")
         site.until("n0")
-        site.tell("load", 4)
+        site.tell("load", 4, PAUSE_SECONDS)
         with client(f"unix:{site.socket('bug')}") as other:
             assert other.clusters("mesh/m/virtualNode/n0")
             site.secure_node(0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
-from envoy.live_site import Site
+from envoy.live_site import PAUSE_SECONDS, Site
 
 pytestmark = pytest.mark.process
 
@@ -35,6 +35,6 @@ def test_traffic_follows_before_apply_returns(
     done = cli("apply", "manifests", *where, "--wait-proxies", "30")
     assert done.code == 0, done.err
     assert "All connected proxies have acknowledged" in done.out
-    site.tell("load", 1)
+    site.tell("load", 1, PAUSE_SECONDS)
     site.until("n1")
     assert set(json.loads(site.tell("results"))) == {"n1"}

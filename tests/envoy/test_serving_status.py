@@ -20,7 +20,7 @@ from programs import require_program
 
 from reconciler.cli.xds_options import probe_documents, proxy_documents
 from reconciler.endpoint import LocalEndpoint
-from reconciler.envoy.instance_source import InstancesFile
+from reconciler.envoy.instances_file import InstancesFile
 from reconciler.envoy.serve import EnvoyServer
 from reconciler.serving.documents import DocumentsApp
 from reconciler.serving.http_server import listen, run_server, url_of

@@ -50,9 +50,9 @@ class Traffic:
         self._servers[port] = await asyncio.start_server(handle, "127.0.0.1", port)
         return "serving"
 
-    async def load(self, workers: int) -> str:
+    async def load(self, workers: int, pause: float) -> str:
         """Send requests until the end, one after another on each of some connections."""
-        self._workers += [asyncio.create_task(self._requests()) for _ in range(workers)]
+        self._workers += [asyncio.create_task(self._requests(pause)) for _ in range(workers)]
         return "loading"
 
     async def results(self) -> str:
@@ -87,13 +87,13 @@ class Traffic:
             self._envoy.kill()
             await self._envoy.wait()
 
-    async def _requests(self) -> None:
+    async def _requests(self, pause: float) -> None:
         connection: list[Any] = []
         while True:
             answer = await self._request(connection)
             self._results[answer] += 1
             self._first.setdefault(answer, time.monotonic())
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(pause)
 
     async def _request(self, connection: list[Any] | None) -> str:
         kept = [] if connection is None else connection

@@ -12,6 +12,8 @@ import pytest
 from reconciler import limits, parallel
 from reconciler.history.history_file import HistoryFiles
 
+BLOCK = limits.HISTORY_BLOCK_BYTES
+
 
 def lines(directory: Path) -> list[bytes]:
     return list(HistoryFiles(directory).lines())
@@ -66,6 +68,27 @@ def test_a_torn_last_line_is_not_read_and_the_next_one_replaces_it(
     assert lines(tmp_path) == expected
     HistoryFiles(tmp_path).append(b"3\n")
     assert lines(tmp_path) == [b"3", *expected]
+
+
+@pytest.mark.parametrize("torn", [0, 1, BLOCK, 2 * BLOCK + 1])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [],
+        [0, 1],
+        [BLOCK - 1],
+        [BLOCK],
+        [1, 3 * BLOCK, 1],
+        [BLOCK - 2, BLOCK - 1, 0],
+        [1000] * (3 * BLOCK // 1000),
+    ],
+)
+def test_lines_of_any_length_are_read_from_the_end(
+    tmp_path: Path, sizes: list[int], torn: int
+) -> None:
+    whole = [(b"%d " % number).ljust(size, b"x")[:size] for number, size in enumerate(sizes)]
+    (tmp_path / "runs.jsonl").write_bytes(b"\n".join([*whole, b"t" * torn]))
+    assert lines(tmp_path) == whole[::-1]
 
 
 @pytest.mark.process

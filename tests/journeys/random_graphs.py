@@ -39,7 +39,7 @@ from reconciler.endpoint.semantics.behaviors import parse_behavior
 from reconciler.endpoint.state.tables import Collection, Resource
 from reconciler.targets.canonical import canonical
 
-SCHEDULES = amount("schedules of random graphs", test=4, full=640)
+SCHEDULES = amount("schedules of random graphs", test=2, full=640)
 PROCESSES = 2
 MINUTE = 60.0
 # So many runs after one that was disturbed: a route may have to come back before its router.

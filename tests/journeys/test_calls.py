@@ -15,10 +15,10 @@ from manifest_text import mesh_yaml
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
 
-MESHES = amount("meshes whose calls are counted", test=200, full=1_000)
-PARENTS = amount("meshes with 40 nodes each whose calls are counted", test=6, full=50)
+MESHES = amount("meshes whose calls are counted", test=110, full=1_000)
+PARENTS = amount("meshes with 40 nodes each whose calls are counted", test=3, full=50)
 CHILDREN = 40
-PAGES = MESHES // 100
+PAGES = -(-MESHES // 100)
 LISTS_OF_A_MESH = ("VirtualNodes", "VirtualRouters", "VirtualServices", "VirtualGateways")
 (DEFAULT_LAG,) = (option.default for option in OPTIONS if option.name == "tag-index-lag")
 WITHOUT_LAG, DEFAULT = ["--tag-index-lag", "0"], list[str]()

@@ -802,11 +802,15 @@ def test_a_job_for_many_targets_reports_manifests_and_targets_that_fail(
     base = commit_all(here)
     assert job("request", base=base, target="a-*").code == 65
     assert forge.bodies[0].count("MR") == 1
-    write("manifests/a.yaml", mesh_yaml("a"))
+    node = "apiVersion: mesh-reconciler/v1\nkind: VirtualNode\nmetadata: {mesh: a, name: n}\n"
+    write("manifests/a.yaml", f"{mesh_yaml('a')}---\n{node}spec: {{}}\n")
     base = commit_all(here)
     assert job("request", base=base, target="a-*").code == 1
     (comment,) = forge.bodies
     assert "- **error** `a-dead`: `ListMeshes: Could not connect" in comment
+    (title,) = re.findall(r"<summary>Graph of the .* neighbors: (.*)</summary>", comment)
+    assert title == "<code>a-good</code>"
+    assert "#43; virtual-node n" in comment
     applied = job("push", base=base, target="a-*")
     assert applied.code == 1
-    assert "Applied: 1 created." in applied.out
+    assert "Applied: 2 created." in applied.out

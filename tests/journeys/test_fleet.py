@@ -103,6 +103,17 @@ def test_a_glob_selects_targets_and_a_change_of_one_is_its_own(
     assert set(json.loads(alone.out)) == {"calls", "exit_code", "exit_name", "plan"}
 
 
+def test_one_set_of_manifests_has_the_variables_of_each_target(
+    cli: Cli, write: Write, fleet: LocalEndpoint
+) -> None:
+    write_fleet(write, fleet.url, 'variables = { stage = "{account_name}" }')
+    write("manifests/a.yaml", mesh_yaml("$stage"))
+    assert cli("validate", "--all-targets").code == 0
+    planned = cli("plan", "--all-targets").out
+    created = [line.split()[1] for line in planned.splitlines() if line.startswith("  + ")]
+    assert created == ["mesh/dev"] * 2 + ["mesh/prod"] * 2
+
+
 def test_a_pattern_must_match_on_one_target(cli: Cli, write: Write, fleet: LocalEndpoint) -> None:
     del fleet
     write("manifests/a.yaml", mesh_yaml("a"))
@@ -176,6 +187,8 @@ def test_a_defect_on_one_target_stops_no_other(
     monkeypatch.setattr(boto3.Session, "client", broken)
     planned = cli("plan", "--all-targets")
     assert (planned.code, planned.err) == (1, "")
+    logged = cli("plan", "--all-targets", "--log-level", "debug").err
+    assert f"DEBUG {NAMES[1]}: the run has failed" in logged
     # Equal messages are one line.
     (line,) = cli("plan", "--all-targets", "--format", "json").err.splitlines()
     places = f"{NAMES[1]}, {NAMES[3]}"

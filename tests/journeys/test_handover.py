@@ -63,6 +63,7 @@ def test_what_was_made_by_hand_is_exported_adopted_and_then_in_sync(
     assert by_hand.describe_mesh(meshName="pay")["mesh"]["metadata"]["version"] == 1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("topology", ["canary", "ingress"])
 def test_what_is_in_a_mesh_is_exported_and_adopted_with_it(
     topology: str, write: Write, say: Say

@@ -1,15 +1,14 @@
 """Every effect of runs that are killed is in the history, as made or as unknown."""
 
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import boto3
+import forks
 import pytest
 import urllib3
 from amounts import SEED, amount
@@ -59,7 +58,7 @@ def test_every_effect_of_a_killed_run_is_in_the_history(
     ]
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": slow})
     command = (
-        *(sys.executable, "-m", "reconciler", "apply", "manifests", "--auto-approve"),
+        *("apply", "manifests", "--auto-approve"),
         *("--endpoint-url", endpoint.url, "--owner", "o", "--parallelism", "1"),
         *("--policy", "sync", "--max-deletes", "9", "--allow-empty"),
     )
@@ -75,7 +74,7 @@ def test_every_effect_of_a_killed_run_is_in_the_history(
         for file in Path(".reconciler/history").glob("*"):
             file.unlink()
         before = versions(client)
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ)
+        process = forks.start(*command, stdout=subprocess.DEVNULL)
         end = time.monotonic() + 60
         # From the first effect on, or at any time before it.
         waits_for_effect = draw.random() < 0.8

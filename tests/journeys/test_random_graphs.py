@@ -1,11 +1,7 @@
 """From any graph to any other in one run: whatever its routers, ports and protocols become."""
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from amounts import amount
@@ -13,6 +9,7 @@ from journeys.environments import World
 from journeys.graphs import graph
 from journeys.random_graphs import violations
 from journeys.random_schedules import AT_A_CALL, FAULTS, every_setting, schedule
+from own_process import run_module
 
 from reconciler.core.changes import detached_routes
 from reconciler.core.kinds import KINDS
@@ -22,7 +19,6 @@ pytestmark = pytest.mark.slow
 SEEDS = amount("random graphs led to another by one run, for each of four workers", test=1, full=25)
 WORKERS = 4
 FEWEST_WITH_A_CHANGE = 20
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.sample(2)
@@ -52,19 +48,7 @@ def test_one_run_leads_from_any_graph_to_any_other(
 def test_p01_c01_c06_whatever_goes_wrong_it_gets_there_and_down_again(
     record_property: Callable[[str, object], None],
 ) -> None:
-    # In a process of its own: measuring its branches would take five times as long.
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    outside["PYTHONPATH"] = str(TESTS)
-    done = subprocess.run(
-        [sys.executable, "-m", "journeys.random_graphs"],
-        env=outside,
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    record_property("figure", done.stdout.splitlines()[-1])
+    record_property("figure", run_module("journeys.random_graphs"))
 
 
 def test_a_schedule_is_the_same_each_time_that_it_is_run() -> None:

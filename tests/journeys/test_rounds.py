@@ -15,7 +15,7 @@ from reconciler.endpoint.semantics.behaviors import parse_behavior
 pytestmark = pytest.mark.slow
 
 # A preview environment that comes and goes with every push, for a day.
-ROUNDS = amount("rounds of delete and create on the endpoint", test=6, full=40)
+ROUNDS = amount("rounds of delete and create on the endpoint", test=4, full=40)
 MEMORIES = (
     "token-retention-seconds=129600",
     "token-retention-seconds=100000000",

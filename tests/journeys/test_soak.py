@@ -1,36 +1,20 @@
 """Days of a daemon in virtual time: calls, memory and backoff stay within their bounds."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from own_process import run_module
 from soak import CYCLES, DAY, DAYS, MINUTE, WAKE_SECONDS
 
 pytestmark = pytest.mark.slow
-
-TESTS = Path(__file__).parents[1]
 
 
 def test_p09_p17_a16_days_at_a_minute_stay_within_their_bounds(
     record_property: Callable[[str, object], None],
 ) -> None:
-    # In a process of its own: measuring its branches would take five times as long.
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    done = subprocess.run(
-        [sys.executable, "-m", "soak"],
-        env=outside | {"PYTHONPATH": str(TESTS)},
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    happened = json.loads(done.stdout)
+    happened = json.loads(run_module("soak"))
     cycles, calls, attempts = happened["cycles"], happened["calls"], happened["attempts"]
     record_property(
         "figure",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from amounts import FULL
+from amounts import FULL, amount
 from conftest import Cli, Run, Write
 from daemons import eventually
 from manifest_text import mesh_yaml
@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 READING = ("Describe", "List", "Get")
 PROTECT = "{protect: true}"
 RELEASES = ("before", "now")
+REVERTING = amount("releases that revert drift after the other one", test=1, full=2)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def test_by_turns_each_release_goes_on_where_the_other_one_ended(
     assert live.user_tags("a") == {"team": "pay", "theirs": "kept"}
     assert (live.egress("a"), live.mesh("a")["metadata"]["version"]) == ("DROP_ALL", 3)
     # Each release reverts drift, and does not take it for a change of the manifest.
-    for release in (other, one):
+    for release in (other, one)[:REVERTING]:
         live.client.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
         causes = {each.causes()["mesh/a"] for each in (one, other)}
         assert causes <= {"drifted", "unknown"}
@@ -171,7 +172,7 @@ def test_by_turns_each_release_goes_on_where_the_other_one_ended(
         Path(f"manifests/{name}.yaml").unlink()
         Path("manifests/guarded.yaml").unlink(missing_ok=True)
         turn(release, {"DeleteMesh": 1}, code=ExitCode.WITHHELD)
-    for release in (other, one):
+    for release in (other, one)[:REVERTING]:
         assert release.apply(code=ExitCode.WITHHELD) == {}
     assert live.names() == {"a", "guarded"}
     assert {live.tags(name)[OWNER_TAG] for name in live.names()} == {"o"}

@@ -1,9 +1,7 @@
 """SIGKILL at every call of the real command: the next run converges, and nothing is done twice."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
@@ -12,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import forks
 import pytest
 from amounts import FULL, amount
 from conftest import Cli
@@ -20,8 +19,6 @@ from manifest_text import mesh_yaml
 from kills.gate import Gate, gate
 
 pytestmark = pytest.mark.slow
-
-RECONCILER = (sys.executable, "-m", "reconciler")
 
 Files = Mapping[str, str]
 KEPT = {"kept": mesh_yaml("kept")}
@@ -49,16 +46,11 @@ WAYS = {
 FEWEST_KILLS = 3
 
 
-def _children() -> dict[str, str]:
-    # A process that is killed has no coverage to tell, and starts faster without.
-    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-
-
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
     """Return the URL of a real endpoint process."""
-    command = (*RECONCILER, "endpoint", "--listen", "127.0.0.1:0", "--data", ":memory:")
-    serving = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_children())
+    arguments = ("endpoint", "--listen", "127.0.0.1:0", "--data", ":memory:")
+    serving = forks.start(*arguments, stdout=subprocess.PIPE)
     try:
         assert serving.stdout is not None
         yield next(word for word in serving.stdout.readline().split() if "://" in word).rstrip(",")
@@ -94,12 +86,7 @@ def _arguments(command: str, folder: Path, url: str, *more: str) -> tuple[str, .
 def _kill(passing: Gate, folder: Path) -> bool:
     """Run the command until the held call, and kill it there; False where it made fewer calls."""
     command = _arguments("apply", folder, passing.url, "--auto-approve")
-    running = subprocess.Popen(
-        (*RECONCILER, *command),
-        env=_children(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    running = forks.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while running.poll() is None and not passing.held.is_set():
         time.sleep(0.005)
     running.kill()

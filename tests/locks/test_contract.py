@@ -94,7 +94,7 @@ def test_p11_races_of_electors_have_one_winner_in_every_round(open_place: "Open"
         Elector(open_place(1), str(number), 15, lambda: now[0], lambda: 0.0) for number in range(4)
     ]
     with ThreadPoolExecutor(len(electors)) as pool:
-        for number in range(amount("rounds of electors", test=20, full=200)):
+        for number in range(amount("rounds of electors", test=11, full=200)):
             stopped = number // 10 % len(electors)
             others = [item for index, item in enumerate(electors) if index != stopped]
             list(pool.map(Elector.renew_or_acquire, others))

@@ -12,6 +12,7 @@ import pytest
 from amounts import amount
 
 from reconciler import limits
+from reconciler.cli.logs import logging_target, recent_records
 from reconciler.core.errors import LockError, LockHeldError
 from reconciler.locks.lease import NO_HOLDER, Elector, LeaseRecord, keep_renewed
 
@@ -313,6 +314,18 @@ def test_a_keeper_goes_on_when_the_store_is_back_and_complains_once(
         race.slate.unreachable = False
         wait_until(leads)
     assert len([item for item in caplog.records if "cannot be reached" in item.message]) == 1
+
+
+def test_the_records_of_a_keeper_have_its_target(race: Race) -> None:
+    with (
+        recent_records() as recent,
+        logging_target("prod"),
+        keep_renewed(quick(race.slate, race.time)),
+    ):
+        # From here, only its thread renews.
+        race.slate.unreachable = True
+        wait_until(lambda: recent.documents("prod") != [])
+    assert "cannot be reached" in recent.documents("prod")[0]["message"]
 
 
 def test_p15_what_ends_the_thread_of_a_keeper_is_heard_in_the_loop(race: Race) -> None:

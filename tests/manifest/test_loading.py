@@ -10,7 +10,7 @@ from update_goldens import FIXTURES
 from bench.manifests import hostile
 from reconciler.core.resources import Desired, Key, Options, Origin, Suspension
 from reconciler.manifest.loading import LoadResult, load_manifests
-from reconciler.manifest.parsing.diagnostics import Code, Severity
+from reconciler.manifest.parsing.diagnostics import Code, Severity, count_severities
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
 CONTROLLER = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n"
@@ -424,6 +424,7 @@ def test_many_warnings_of_one_kind_are_counted_and_stop_nothing() -> None:
     count = result.diagnostics[0]
     assert (count.code, count.origin.line) == (Code.CUT_OFF, 1)
     assert count.message == "has 50 more diagnostics of this kind"
+    assert count_severities(result.diagnostics) == {Severity.WARNING: 150}
 
 
 def test_more_complaints_than_are_shown_about_a_cluster() -> None:

@@ -14,6 +14,7 @@ from daemons import eventually
 from servers import Answer, scripted
 
 from reconciler import limits
+from reconciler.cli.logs import logging_target, recent_records
 from reconciler.core.state.findings import Finding, FindingKind, Notification
 from reconciler.notify.message import Request
 from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
@@ -97,9 +98,12 @@ def test_a_refused_request_is_tried_again_then_dropped(
     results: list[str] = []
     with scripted(lambda *_: Answer(status, headers={"location": "http://127.0.0.1:1/"})) as server:
         sender = quick(results, server.url)
-        for _ in range(2):
-            sender.send(NOTIFICATION)
-        eventually(lambda: results == [DROPPED, DROPPED])
+        with recent_records() as recent, logging_target("prod"):
+            for _ in range(2):
+                sender.send(NOTIFICATION)
+            eventually(lambda: results == [DROPPED, DROPPED])
+        # A thread sends, and its record has the target.
+        assert [item["target"] for item in recent.documents("prod")] == ["prod"]
         assert server.count("POST") == 6
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
     reason = f"the response was HTTP {status}: {advice}"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,12 +17,15 @@ from sample_graphs import GOLDENS, GUARDS, NAMES, PICTURE, SUFFIXES, examples_gr
 from update_goldens import GRAPHS
 
 from reconciler import limits
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.resources import Desired, Key, Spec
 from reconciler.render import markdown
+from reconciler.render.fleet import Section
 from reconciler.render.graph.build import planned_graph, resource_graph
 from reconciler.render.graph.mermaid import render_mermaid
 from reconciler.render.graph.model import Graph, State, walk
 from reconciler.render.graph.text_tree import render_tree
+from reconciler.render.markdown_fleet import Part, render_fleet
 from reconciler.render.terminal import Layout
 
 Specs = dict[Key, Spec | None]
@@ -398,6 +401,7 @@ def test_json_has_every_name_as_it_is(names: list[str], match: str) -> None:
     assert all({edge["source"], edge["target"]} <= keys for edge in document["edges"])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_two_thousand_resources_are_drawn_within_a_second(name: str) -> None:
     specs = shop(333)
@@ -407,6 +411,7 @@ def test_two_thousand_resources_are_drawn_within_a_second(name: str) -> None:
     assert any(run < 1 for run in runs)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_a_cycle_and_a_long_chain_of_calls_end(name: str) -> None:
     specs: Specs = {}
@@ -452,6 +457,35 @@ def test_a_comment_without_room_says_that_the_graph_is_missing() -> None:
     text = markdown.render_plan(made, graph=changes_of_everything())
     assert len(text.encode()) <= limits.MAX_COMMENT_BYTES
     assert "mermaid" in text or "**The graph is not shown**" in text
+
+
+def fleet_comment(graphs: Mapping[str, Graph | None], text: str = "") -> str:
+    blocks = [markdown.Block(text, 1)] if text else []
+    sections = {name: Section(name, ExitCode.OK, "Plan: 1 to create.", "") for name in graphs}
+    parts = [Part(sections[name], blocks, graph) for name, graph in graphs.items()]
+    return render_fleet("<!-- x -->", parts, "f")
+
+
+def test_a_comment_of_many_targets_has_each_graph_once() -> None:
+    changed, other = changes_of_everything().changed_part(), resource_graph(shop(2))
+    text = fleet_comment(
+        {"eu": changed, "us": other, "b<b>": changed, "same": resource_graph({}), "failed": None}
+    )
+    titles = re.findall(r"<summary>Graph of the .* neighbors: (.*)</summary>", text)
+    assert titles == ["<code>eu</code>, <code>b&lt;b&gt;</code>", "<code>us</code>"]
+    assert text.count("```mermaid\nflowchart LR\n") == 2
+
+
+def test_graphs_of_many_targets_share_what_the_changes_leave() -> None:
+    graphs = {f"t{number:03}": resource_graph(shop(number + 3)) for number in range(100)}
+    text = fleet_comment(graphs)
+    drawn = text.count("```mermaid\n")
+    assert len(text.encode()) <= limits.MAX_COMMENT_BYTES
+    assert 15 < drawn < 50
+    assert f"**Not shown: the graph of {100 - drawn} targets**" in text
+    text = fleet_comment(graphs, "x" * 64_150)
+    assert len(text.encode()) <= limits.MAX_COMMENT_BYTES
+    assert "**Not shown: the graph of 100 targets**" in text
 
 
 def test_json_has_both_sides_of_an_edge() -> None:

@@ -82,6 +82,7 @@ class Crowd:
 
 
 @pytest.mark.unmeasured
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
 def test_a_probe_is_answered_however_many_clients_keep_silent(
     place: tuple[str, str], opening: bytes

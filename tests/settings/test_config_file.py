@@ -56,6 +56,8 @@ from reconciler.settings.config_file import read_file
             f"[targets.t]\ntag_index_lag = 1{'0' * 400}",
             "targets.t.tag_index_lag must be a number of seconds",
         ),
+        ("[targets.t]\nvariables = 'a'", "targets.t.variables must be texts by name, such as"),
+        ("[targets.t]\nvariables = {a = true}", "targets.t.variables must be texts by name"),
         ("[targets.t]\nrefresh = true", "targets.t.refresh is not a setting"),
         ("auto_approve = true", "auto_approve is not a setting"),
     ],

@@ -30,6 +30,7 @@ regions = ["eu-west-1", "us-east-1"]
 role_arn = "arn:aws:iam::{{account}}:role/mesh"
 source = "manifests/{{account_name}}"
 exclude = ["{{region}}-only/"]
+variables = {{ stage = "{{account_name}}", replicas = 3 }}
 owner = "shop"
 tag_index_lag = 5
 labels = {{ tier = "{{account_name}}-{{region}}" }}
@@ -50,6 +51,7 @@ labels = {{ tier = "{{account_name}}-{{region}}" }}
         "role_arn": f"arn:aws:iam::{PROD}:role/mesh",
         "source": "manifests/prod",
         "exclude": ["us-east-1-only/"],
+        "variables": {"stage": "prod", "replicas": 3},
         "owner": "shop",
         "tag_index_lag": 5,
         "labels": {"account_name": "prod", "tier": "prod-us-east-1"},

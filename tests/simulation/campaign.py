@@ -22,10 +22,10 @@ from simulation.service import BEHAVIORS, STANDARD, pairs_of_behaviors
 Many = Callable[[str, str, int, str], Iterator[Run]]
 
 PROCESSES = 2
-SINGLES = amount("single faults of a simulated scenario under one behavior", test=2, full=10_000)
-FIRSTS = amount("first faults of a scenario that a second one follows", test=4, full=10_000)
+SINGLES = amount("single faults of a simulated scenario under one behavior", test=1, full=10_000)
+FIRSTS = amount("first faults of a scenario that a second one follows", test=2, full=10_000)
 SECONDS_OF_A_FIRST = amount("second faults after a first one", test=1, full=14)
-PAIRS = amount("pairs of behaviors of a simulated scenario", test=8, full=1_000)
+PAIRS = amount("pairs of behaviors of a simulated scenario", test=4, full=1_000)
 FAULTS_OF_A_PAIR = amount("single faults under a pair of behaviors", test=1, full=6)
 
 

@@ -69,6 +69,7 @@ def record(live: LiveResource | Mesh) -> tuple[LastApplied, bool]:
     return replace(found, creation=""), bool(found.creation)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", ALONE)
 def test_the_model_is_called_as_the_real_one_is(name: str, real: AppMesh) -> None:
     modeled = run(Schedule(name, BEHAVIOR, {}))

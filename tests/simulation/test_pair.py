@@ -68,6 +68,7 @@ def orders(made: Sequence[Desired], works: Sequence[Work], behavior: str) -> lis
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("behavior", ["tokens-36h", "tokens-ignored", "tags-in-pages"])
 @pytest.mark.parametrize(
     ("made", "wants"),

@@ -1,12 +1,9 @@
 """Every schedule keeps every property; one that does not is printed as a line that repeats it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from own_process import run_module
 
 from simulation.faults import KINDS
 from simulation.properties import violations
@@ -16,26 +13,12 @@ from simulation.service import BEHAVIORS, STANDARD, behavior_of, pairs_of_behavi
 
 pytestmark = pytest.mark.slow
 
-TESTS = Path(__file__).parents[1]
-
 
 @pytest.mark.timeout(7200)
 def test_a01_to_a13_a22_a26_a40_a41_p01_p18_every_schedule_keeps_every_property(
     record_property: Callable[[str, object], None],
 ) -> None:
-    # In a process of its own: measuring its branches would take five times as long.
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    outside["PYTHONPATH"] = str(TESTS)
-    done = subprocess.run(
-        [sys.executable, "-m", "simulation"],
-        env=outside,
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    record_property("figure", done.stdout.splitlines()[-1])
+    record_property("figure", run_module("simulation"))
 
 
 def test_there_is_enough_of_everything() -> None:

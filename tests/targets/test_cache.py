@@ -2,63 +2,26 @@
 
 from collections import Counter
 
-import boto3
 import pytest
 from amounts import amount
-from builders import ACCOUNT, NOW, OWNER, desired, egress, key, listening, mesh, provided_by, route
+from builders import OWNER, desired, egress, key, listening, mesh, provided_by, route
 from daemons import eventually
+from warm_targets import Warm
 
 from reconciler.core.changes import Cause, Update
 from reconciler.core.errors import ConflictError
-from reconciler.core.planning.guards import GuardSettings
-from reconciler.core.planning.plan import Plan
-from reconciler.core.resources import OWNER_TAG, Desired, TargetId
+from reconciler.core.resources import OWNER_TAG
 from reconciler.endpoint import LocalEndpoint
-from reconciler.engine import ApplyOptions, apply, propose
-from reconciler.targets.api_client import ApiClient, TagPage
-from reconciler.targets.appmesh import AppMesh
+from reconciler.engine import ApplyOptions, apply
+from reconciler.targets.api_client import TagPage
 from reconciler.targets.cache import ReadCache
-from reconciler.targets.session import Connection, open_session
 
 pytestmark = pytest.mark.unmeasured
 
 DROP, ALLOW = egress("DROP_ALL"), egress("ALLOW_ALL")
-WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(250)]
+WANTS = [desired(f"m{number:03}", DROP, tags={"team": "pay"}) for number in range(205)]
 # At least two pages of a list.
-SOME = WANTS[: amount("meshes of which one changes", test=110, full=250)]
-
-
-class Warm:
-    """A target with a memory, and somebody else's hands on the same world."""
-
-    def __init__(self, url: str, lag: float = -3_600, memory: ReadCache | None = None) -> None:
-        connection = Connection(url, "eu-west-1", credentials=(ACCOUNT, "secret"))
-        self.calls = ApiClient(open_session(connection), connection, workers=4, reopen=None)
-        self.memory = memory or ReadCache()
-        identity = TargetId("test", url, ACCOUNT, "eu-west-1")
-        # The default is as if each read began long after the write before.
-        self.target = AppMesh(
-            identity, self.calls, workers=4, cache=self.memory, tag_index_lag_seconds=lag
-        )
-        self.hand = boto3.client(
-            "appmesh",
-            region_name="eu-west-1",
-            endpoint_url=url,
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="any",
-        )
-
-    def plan(
-        self, wants: list[Desired] = WANTS, *, refresh: bool = False
-    ) -> tuple[Plan, Counter[str]]:
-        self.calls.counts.clear()
-        plan = propose(
-            self.target, wants, owner=OWNER, guards=GuardSettings(), now=NOW, refresh=refresh
-        )
-        return plan, Counter(self.calls.counts)
-
-    def cycle(self, wants: list[Desired] = WANTS) -> None:
-        assert apply(self.plan(wants)[0], self.target, ApplyOptions(workers=4)).converged
+SOME = WANTS[: amount("meshes of which one changes", test=105, full=205)]
 
 
 @pytest.fixture
@@ -72,11 +35,11 @@ def arn(warm: Warm, name: str) -> str:
 
 
 def test_a_cycle_in_which_nothing_moved_takes_lists_and_a_part_of_the_index(warm: Warm) -> None:
-    warm.cycle()
-    warm.plan()
+    warm.cycle(WANTS)
+    warm.plan(WANTS)
     for _ in range(3):
-        plan, made = warm.plan()
-        assert (plan.changes, len(plan.unchanged)) == ((), 250)
+        plan, made = warm.plan(WANTS)
+        assert (plan.changes, len(plan.unchanged)) == ((), len(WANTS))
         assert made == {"ListMeshes": 3, "GetResources": made["GetResources"]}
         assert made["GetResources"] <= 2
     assert warm.memory.cycles_per_full_recheck == 2
@@ -96,8 +59,8 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("owner", ["nobody", "other"])
 def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
-    warm.cycle()
-    warm.plan()
+    warm.cycle(WANTS)
+    warm.plan(WANTS)
     changed = [{"key": "team", "value": "theirs"}]
     warm.hand.tag_resource(resourceArn=arn(warm, "m123"), tags=changed)
     if owner == "nobody":
@@ -108,7 +71,7 @@ def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner
     seen: set[str] = set()
     # A page may be read before the tags move, so a whole round more tells for certain.
     for _ in range(2 * warm.memory.cycles_per_full_recheck):
-        plan, _ = warm.plan()
+        plan, _ = warm.plan(WANTS)
         seen |= {str(item.key) for item in (*plan.changes, *plan.withheld)}
     assert seen == {"mesh/m123", "mesh/m200"}
 
@@ -289,8 +252,8 @@ def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -
 
 
 def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
-    warm.cycle()
-    warm.plan()
+    warm.cycle(WANTS)
+    warm.plan(WANTS)
     tagged, fresh = warm.calls.tagged, {""}
 
     def taking(tag: str, token: str) -> TagPage | None:
@@ -299,9 +262,9 @@ def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> Non
         return page
 
     warm.calls.tagged = taking  # type: ignore[method-assign]  # as a target whose tokens end
-    assert warm.plan()[1]["DescribeMesh"] == len(WANTS)
+    assert warm.plan(WANTS)[1]["DescribeMesh"] == len(WANTS)
     for _ in range(3):
-        plan, made = warm.plan()
+        plan, made = warm.plan(WANTS)
         assert plan.changes == ()
         assert made["DescribeMesh"] == 0
         assert made["GetResources"] <= 2

@@ -2,7 +2,7 @@
 
 import pytest
 from builders import ACCOUNT, OWNER, SYNC, desired, egress, key, plan
-from targets.test_cache import Warm
+from warm_targets import Warm
 
 from reconciler.core.changes import Delete
 from reconciler.core.errors import ConflictError, NotFoundError

@@ -11,6 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from daemons import eventually
 from servers import Answer, scripted
 
+from reconciler.cli.logs import logging_target, recent_records
 from reconciler.core.errors import TargetError, UsageError
 from reconciler.endpoint import LocalEndpoint
 from reconciler.targets.api_client import ApiClient
@@ -216,8 +217,11 @@ def test_the_first_call_that_waits_for_a_response_is_logged_once(
             server.url, "eu-west-1", credentials=("a", "b"), silence_seconds=0.01
         )
         session = open_session(connection)
-        for _ in range(2):
-            assert account_of(session, connection) is None
+        with recent_records() as recent, logging_target("prod"):
+            for _ in range(2):
+                assert account_of(session, connection) is None
+        # A thread waits, and its record has the target of the call.
+        assert [item["target"] for item in recent.documents("prod")] == ["prod"]
     assert caplog.messages == [f"waiting for {server.url} to answer: no response for 0.01 s"]
 
 

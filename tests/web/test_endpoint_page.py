@@ -8,13 +8,14 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
+from access_keys import ACCOUNT, ADMIN, SECRET, TOKEN, WRITER, write_keys
 from web.browser import SCREENSHOTS, Tab, running_browser
 from web.samples import HOSTILE
 from web.test_page import go, texts, violations
 
 from reconciler.endpoint import LocalEndpoint
 from reconciler.serving.documents import Document
-from reconciler.wiring.endpoint_page import endpoint_documents
+from reconciler.wiring.endpoint_page import mount_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
@@ -34,7 +35,7 @@ def proxy(key: str, error: str | None) -> dict[str, Any]:
 @pytest.fixture
 def endpoint() -> Iterator[LocalEndpoint]:
     with LocalEndpoint(None) as serving:
-        serving.documents |= endpoint_documents(serving.state)
+        mount_page(serving)
         keys = {"aws_access_key_id": "123456789012", "aws_secret_access_key": "any"}
         client = boto3.client("appmesh", "eu-west-1", endpoint_url=serving.url, **keys)
         client.create_mesh(meshName="shop", tags=[{"key": "team", "value": HOSTILE}])
@@ -101,6 +102,77 @@ def test_it_shows_connected_envoys(endpoint: LocalEndpoint, tab: Tab) -> None:
     tab.click("#envoys .link")
     tab.wait("document.querySelector('.yaml') !== null")
     assert tab.problems() == []
+
+
+def sign_in(tab: Tab, key_id: str, secret: str, token: str = "") -> None:
+    for name, text in (("key-id", key_id), ("secret", secret), ("session-token", token)):
+        tab.fill(f"#{name}", text)
+    tab.click("#use-key")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[str]:
+    """Yield the address of the page of an endpoint with access keys."""
+    keys = write_keys(tmp_path / "keys.toml")
+    with keys.open("a") as file:
+        file.write(f'[ASIAADMIN]\nsecret = "{SECRET}"\naccount = "{ACCOUNT}"\n')
+        file.write(f'allow = ["admin"]\nsession_token = "{TOKEN}"\n')
+    with LocalEndpoint(None, credentials=keys) as serving:
+        mount_page(serving)
+        client = boto3.client("appmesh", "eu-west-1", endpoint_url=serving.url,
+                              aws_access_key_id=WRITER, aws_secret_access_key=SECRET)  # fmt: skip
+        client.create_mesh(meshName="shop")
+        serving.documents["/_endpoint/proxies"] = lambda: Document("[]")
+        yield f"{serving.url}/_endpoint/#resources"
+
+
+def test_it_signs_with_an_access_key(locked: str, tmp_path: Path) -> None:
+    with running_browser(tmp_path) as browser:
+        tab = Tab(browser)
+        tab.open(locked, width=500)
+        tab.wait("!document.getElementById('sign-in').hidden")
+        assert texts(tab, "#health") == ["!locked"]
+        assert "enter an access key" in texts(tab, "#notices")[0]
+        assert violations(tab) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 500
+        tab.screenshot(SCREENSHOTS / "endpoint-locked-500.png")
+        sign_in(tab, "", SECRET)
+        assert texts(tab, "#sign-in-note") == ["Enter an access key id and its secret."]
+        for key_id, secret, refusal in (
+            ("AKIDNONE", SECRET, "The security token included in the request is invalid."),
+            (ADMIN, "another" * 5, "signature we calculated does not match"),
+            (WRITER, SECRET, "is not authorized to perform: endpoint:GET"),
+            ("ASIAADMIN", SECRET, "The security token included in the request is invalid."),
+        ):
+            sign_in(tab, key_id, secret)
+            tab.wait(f"document.getElementById('notices').textContent.includes('{refusal}')")
+            assert texts(tab, "#rows .name") == []
+        assert tab.evaluate("document.getElementById('tab-envoys').hidden")
+        for key_id, token in ((ADMIN, ""), ("ASIAADMIN", TOKEN)):
+            tab.call("Page.reload")
+            tab.wait("!document.getElementById('sign-in').hidden")
+            sign_in(tab, key_id, SECRET, token)
+            tab.wait("document.querySelectorAll('#rows [data-key]').length === 1")
+            assert texts(tab, "#health") == ["\u2713live"]
+            assert tab.evaluate("document.getElementById('sign-in').hidden")
+            assert not tab.evaluate("document.getElementById('tab-envoys').hidden")
+            # The secret is nowhere in the page or in the storage of the browser.
+            assert tab.evaluate("document.getElementById('secret').value") == ""
+            assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
+            assert tab.evaluate("document.cookie") == ""
+        assert tab.problems() == []
+
+
+def test_without_tls_it_says_why_it_cannot_sign(locked: str, tmp_path: Path) -> None:
+    with running_browser(tmp_path) as browser:
+        tab = Tab(browser)
+        # As a browser does on a page over plain HTTP from another machine.
+        source = "Object.defineProperty(crypto, 'subtle', {value: undefined})"
+        tab.call("Page.addScriptToEvaluateOnNewDocument", source=source)
+        tab.open(locked)
+        tab.wait("document.getElementById('notices').textContent.includes('only over TLS')")
+        assert tab.evaluate("document.getElementById('sign-in').hidden")
+        assert tab.problems() == []
 
 
 @pytest.mark.sample(1)

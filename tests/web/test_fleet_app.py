@@ -6,6 +6,7 @@ from typing import Any
 
 from web.samples import HOSTILE, TOKEN, StillDaemon, calm
 
+from reconciler import pages
 from reconciler.core.state.fleet_status import FleetStatus, summarize
 from reconciler.render import fleet_status
 from reconciler.render.json_output import render_status
@@ -28,7 +29,6 @@ def fleet(**daemons: StillDaemon) -> FleetApp:
             for name, daemon in daemons.items()
         },
         document=fleet_status.as_json,
-        page=fleet_status.as_page,
         access=access,
     )
 
@@ -78,6 +78,9 @@ def test_names_are_escaped_in_paths_and_pages() -> None:
     code, headers, page = ask(application, "/")
     assert (code, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "<img" not in page
+    files = pages.fleet_page()
+    for file in files:
+        assert ask(application, f"/{file}")[2] == files[file].text
     document = json.loads(ask(application, "/", accept="application/json")[2])
     assert [row["link"] for row in document["targets"]] == [path]
 

@@ -268,6 +268,7 @@ def test_health_is_the_heartbeat_of_the_loop(seconds: float, code: int) -> None:
     assert body == ("ok\n" if code == 200 else "the loop has been stuck for 120 s\n")
     shown = json.loads(ask(web(daemon), "GET", "/status")[2])
     assert shown["healthy"] is (code == 200)
+    assert shown["health"] == ("in sync" if code == 200 else "stuck")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import urllib3
 
 from reconciler import pages
 from reconciler.endpoint import LocalEndpoint, Readable, StoreFailedError
-from reconciler.wiring.endpoint_page import endpoint_documents
+from reconciler.wiring.endpoint_page import endpoint_documents, mount_page
 
 
 def client(url: str, region: str = "eu-west-1") -> Any:
@@ -31,7 +31,7 @@ def test_resources_have_specs_tags_and_references(
     get: "Callable[[LocalEndpoint, str], Any]",
 ) -> None:
     with LocalEndpoint(None) as endpoint:
-        endpoint.documents |= endpoint_documents(endpoint.state)
+        mount_page(endpoint)
         assert get(endpoint, "revisions") == {"scopes": []}
         mesh = client(endpoint.url)
         mesh.create_mesh(meshName="shop", tags=[{"key": "team", "value": "a"}])
@@ -57,11 +57,15 @@ def test_resources_have_specs_tags_and_references(
 @pytest.mark.parametrize("name", pages.endpoint_page())
 def test_e14_each_file_keeps_scripts_frames_and_other_origins_out(name: str) -> None:
     with LocalEndpoint(None) as endpoint:
-        endpoint.documents |= endpoint_documents(endpoint.state)
+        mount_page(endpoint)
         answer = urllib3.request("GET", f"{endpoint.url}/_endpoint/{name}")
         assert answer.status == 200
         for header, value in pages.HEADERS:
             assert answer.headers[header.decode()] == value.decode()
+        head = urllib3.request("HEAD", f"{endpoint.url}/_endpoint/{name}")
+        assert (head.status, head.data, head.headers["content-length"]) == (
+            200, b"", str(len(answer.data)),
+        )  # fmt: skip
         assert urllib3.request("POST", f"{endpoint.url}/_endpoint/{name}").status == 404
 
 

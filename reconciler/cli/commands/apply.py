@@ -113,7 +113,7 @@ def _make_expected_plan(invocation: Invocation, context: RunContext) -> Plan:
         UsageError: If a pattern of --only or --except matches no resource.
         PlanChangedError: If --expect has another fingerprint.
     """
-    plan, unmatched = make_plan(invocation, context)
+    plan, unmatched, _ = make_plan(invocation, context)
     require_matches(invocation, unmatched)
     expected = invocation["expect"]
     if expected not in (None, plan.fingerprint):

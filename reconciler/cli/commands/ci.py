@@ -232,7 +232,7 @@ def _run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: 
             write_plan(invocation["out"], plan)
         if task in (Task.PREVIEW, Task.WATCH):
             code = plan_exit_code(plan, detailed=task is Task.WATCH)
-            body = markdown.render_plan(plan, calls, graph=_graph(plan, desired))
+            body = markdown.render_plan(plan, calls, graph=changed_graph(plan, desired))
             return _planned(code, body, plan)
         if task is Task.REVIEW:
             return _review(context, plan, desired, forge.event.base)
@@ -294,11 +294,12 @@ def _compared_body(
     note = "; ".join(filter(None, (message, unknown)))
     calls = context.invocation.printed_calls(context.target.calls)
     return markdown.render_plan(
-        plan, calls, note=note, three_way=three_way, graph=_graph(plan, head)
+        plan, calls, note=note, three_way=three_way, graph=changed_graph(plan, head)
     )
 
 
-def _graph(plan: Plan, head: Sequence[Desired]) -> Graph:
+def changed_graph(plan: Plan, head: Sequence[Desired]) -> Graph:
+    """Return the part of the meshes that ``plan`` changes."""
     return planned_graph(plan, head).changed_part()
 
 

@@ -9,6 +9,7 @@ from reconciler.cli.commands.ci import (
     JobResult,
     ReviewState,
     annotate,
+    changed_graph,
     objection_to,
     remaining_plan,
 )
@@ -102,10 +103,16 @@ def _plan_body(
     note: str,
 ) -> str:
     parts = [
-        Part(section, markdown.plan_blocks(end.result.plan) if end.result else [])
-        for end, section in zip(planned, sections, strict=True)
+        _plan_part(section, end.result) for end, section in zip(planned, sections, strict=True)
     ]
     return render_fleet(marker, parts, fingerprint, note)
+
+
+def _plan_part(section: Section, pending: Pending | None) -> Part:
+    if pending is None:
+        return Part(section, [])
+    plan = pending.plan
+    return Part(section, markdown.plan_blocks(plan), changed_graph(plan, pending.desired))
 
 
 def _applied(

@@ -24,7 +24,7 @@ from reconciler.endpoint import (
     copy_state,
     parse_behavior,
 )
-from reconciler.wiring.endpoint_page import endpoint_documents
+from reconciler.wiring.endpoint_page import mount_page
 
 IN_MEMORY = ":memory:"
 
@@ -53,7 +53,7 @@ def run(invocation: Invocation) -> int:
             credentials=Path(invocation["credentials"]) if invocation["credentials"] else None,
         )
         with stop_on_signals() as stop, endpoint, serving_envoys(invocation, endpoint):
-            endpoint.documents |= endpoint_documents(endpoint.state)
+            mount_page(endpoint)
             print_result(
                 f"App Mesh API at {endpoint.url}, data in {endpoint.location}; Ctrl-C stops it\n"
             )

@@ -11,7 +11,8 @@ from reconciler.core.resources import Key
 from reconciler.envoy.bootstrap import XdsTls, file_bootstrap, xds_bootstrap
 from reconciler.envoy.files import proxy_directory
 from reconciler.envoy.messages import Message
-from reconciler.wiring.envoy import parse_address, render_yaml
+from reconciler.wiring.envoy import render_yaml
+from reconciler.wiring.envoy_options import parse_address
 
 _TLS_OPTIONS = ("xds_cert", "xds_key", "xds_ca")
 _NAMES_IN_KEY = 2

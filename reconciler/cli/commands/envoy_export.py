@@ -29,10 +29,10 @@ from reconciler.source.snapshot import fingerprint
 from reconciler.wiring.envoy import (
     files_of,
     find_envoy,
-    parse_address,
     rejection,
     translate_resources,
 )
+from reconciler.wiring.envoy_options import parse_address
 from reconciler.wiring.targets import open_target
 
 

@@ -23,8 +23,11 @@ def run(invocation: Invocation) -> int:
         raise UsageError("pass either --live or --planned")
     if invocation["live"] and invocation.paths:
         raise UsageError("--live draws the resources of the target: pass no PATH")
+    if invocation["changed"] and not invocation["planned"]:
+        raise UsageError("--changed draws a part of a plan: pass --planned too")
     if invocation["planned"]:
         graph, code = _planned(invocation)
+        graph = graph.changed_part() if invocation["changed"] else graph
     else:
         graph, code = _live(invocation) if invocation["live"] else _desired(invocation)
         graph = _selected(graph, invocation["only"], invocation["except"])

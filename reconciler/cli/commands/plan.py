@@ -14,7 +14,8 @@ from reconciler.cli.fleet import (
 )
 from reconciler.cli.fleet_apply import account_of, make_plan, objection_of, report_plans
 from reconciler.cli.output import print_error
-from reconciler.cli.run_context import ALONE, Shared, open_run, require_matches
+from reconciler.cli.run_context import open_run, require_matches
+from reconciler.cli.shared_parts import ALONE, Shared
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.drift import only_drift
 from reconciler.core.planning.plan import Plan
@@ -59,7 +60,7 @@ def run_many(invocation: Invocation) -> int:
 
 def _make(invocation: Invocation, shared: Shared = ALONE) -> _Made:
     with open_run(invocation, shared=shared) as context:
-        plan, unmatched = make_plan(invocation, context)
+        plan, unmatched, _ = make_plan(invocation, context)
     if invocation["drift"]:
         whole, plan = plan, only_drift(plan)
         if hidden := len(whole.changes) - len(plan.changes):

@@ -20,7 +20,8 @@ from reconciler.cli.fleet import members_of
 from reconciler.cli.fleet_daemon import run_fleet
 from reconciler.cli.logs import RecentRecords, recent_records
 from reconciler.cli.recording import open_recorder
-from reconciler.cli.run_context import hold_lock, open_run, require_valid
+from reconciler.cli.run_context import open_run, require_valid
+from reconciler.cli.run_lock import hold_lock
 from reconciler.cli.signals import FINISHING_MESSAGE, stop_on_signals
 from reconciler.core.errors import RepositoryError, UsageError
 from reconciler.core.exit_codes import ExitCode

@@ -7,7 +7,7 @@ again after it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -25,7 +25,15 @@ from reconciler.core.changes import (
 )
 from reconciler.core.kinds import parent_of
 from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws, unattested
-from reconciler.core.resources import Desired, Key, LiveResource, LiveState, Spec, describe_owner
+from reconciler.core.resources import (
+    Desired,
+    Key,
+    LiveResource,
+    LiveState,
+    Spec,
+    Unlisted,
+    describe_owner,
+)
 
 Item = TypeVar("Item", bound=Change | LiveResource)
 
@@ -118,19 +126,38 @@ def plan_listener_changes(
             if listener_change.conflicts(live.spec)
         ]
         routes = [route for route in resolutions if not isinstance(route, str)]
-        problems = [route for route in resolutions if isinstance(route, str)]
-        if listener_change.conflicts({"httpRoute": {"match": {}}}):
-            problems = [*unread[change.key], *problems]
-        if state.unlisted and any(isinstance(route, DetachedRoute) for route in routes):
-            problems.append(f"no route is detached because {state.unlisted[0]} could not be listed")
-        if isinstance(change, Adopt) and any(not isinstance(route, Key) for route in resolutions):
-            problems = [ADOPT_FIRST]
-        if problems:
+        if problems := _problems(listener_change, resolutions, unread[change.key], state.unlisted):
             reason = f"its listeners cannot be changed: {'; '.join(problems)}"
             plan.withhold(change, reason, written[change.key])
         else:
             plan.detach_routes(change, routes)
     return plan
+
+
+def _problems(
+    listener_change: "_ListenerChange",
+    resolutions: Sequence[Key | DetachedRoute | str],
+    unread: Iterable[str],
+    unlisted: Sequence[Unlisted],
+) -> list[str]:
+    """Return why the listeners cannot be changed; empty if they can.
+
+    Args:
+        listener_change: The change of the listeners.
+        resolutions: The solution for each route that conflicts with it, or why there is none.
+        unread: The routes of its resource that could not be read.
+        unlisted: The lists that could not be read.
+    """
+    problems = [problem for problem in resolutions if isinstance(problem, str)]
+    if listener_change.conflicts({"httpRoute": {"match": {}}}):
+        problems = [*unread, *problems]
+    if unlisted and any(isinstance(route, DetachedRoute) for route in resolutions):
+        problems.append(f"no route is detached because {unlisted[0]} could not be listed")
+    if isinstance(listener_change.change, Adopt) and any(
+        not isinstance(route, Key) for route in resolutions
+    ):
+        problems = [ADOPT_FIRST]
+    return problems
 
 
 @dataclass(frozen=True, slots=True)

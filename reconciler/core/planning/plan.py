@@ -4,7 +4,7 @@ A plan has each desired or live key exactly once: as a change, as unchanged, or 
 reason. `make_plan` is a pure function, so equal inputs give equal plans.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -24,21 +24,19 @@ from reconciler.core.changes import (
     unlinked,
 )
 from reconciler.core.diff import overlay
-from reconciler.core.kinds import KINDS, parent_of
+from reconciler.core.kinds import KINDS
 from reconciler.core.planning import traffic_effects
-from reconciler.core.planning.delete_order import order_deletes
+from reconciler.core.planning.causes import find_cause
+from reconciler.core.planning.change_order import order_changes
 from reconciler.core.planning.dependencies import withhold_blocked
 from reconciler.core.planning.guards import GuardSettings, apply_guards
 from reconciler.core.planning.last_applied import (
-    UNMANAGED,
-    LastApplied,
     attest,
     is_protected,
     last_applied_for,
     parse_last_applied,
     spec_digest,
     unattested,
-    user_tags,
 )
 from reconciler.core.planning.listener_changes import plan_listener_changes
 from reconciler.core.planning.managed import Canonical, managed_spec, tags_after
@@ -185,7 +183,7 @@ def make_plan(inputs: PlanInput) -> Plan:
     return Plan(
         inputs.target,
         inputs.owner,
-        _order_changes(possible, listener_plan.before_parent),
+        order_changes(possible, listener_plan.before_parent),
         tuple(sorted(unchanged)),
         tuple(
             sorted(
@@ -321,20 +319,29 @@ def _change(inputs: PlanInput, desired: Desired, live_resource: LiveResource) ->
             tags = dict(unattested(tags))
         change = Adopt(desired.key, live_resource, sent, tags, desired.origin, difference, traffic)
     else:
-        cause = _cause(inputs, desired, live_resource, last_applied)
+        cause = find_cause(
+            desired,
+            live_resource,
+            last_applied,
+            inputs.canonical,
+            is_settled=desired.key in inputs.settled,
+        )
         change = Update(
             desired.key, live_resource, sent, tags, desired.origin, difference, cause, traffic
         )
-    removed = [
-        field for field in live_resource.unknown if not _is_ignored(field, desired.options.ignore)
-    ]
-    if replaces and removed:
-        reason = (
-            f"its live spec has {', '.join(removed)}, which this version does not know and an "
-            "update would remove: add it to reconcile.ignore, or remove it from the live resource"
-        )
-        return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
-    return change
+    return (_withhold_unknown(change, desired, live_resource) if replaces else None) or change
+
+
+def _withhold_unknown(change: Change, desired: Desired, live: LiveResource) -> Withheld | None:
+    """Withhold a change of the spec that would remove fields which this version does not know."""
+    removed = [field for field in live.unknown if not _is_ignored(field, desired.options.ignore)]
+    if not removed:
+        return None
+    reason = (
+        f"its live spec has {', '.join(removed)}, which this version does not know and an update "
+        "would remove: add it to reconcile.ignore, or remove it from the live resource"
+    )
+    return Withheld(desired.key, reason, ReasonCode.UNKNOWN_FIELD, desired.origin, change)
 
 
 def _renewal(inputs: PlanInput, desired: Desired, live: LiveResource | Unreadable) -> Update | None:
@@ -381,65 +388,6 @@ def _is_ignored(field: str, pointers: Iterable[str]) -> bool:
     return any(field == pointer or field.startswith(f"{pointer}/") for pointer in pointers)
 
 
-def _cause(
-    inputs: PlanInput,
-    desired: Desired,
-    live_resource: LiveResource,
-    last_applied: LastApplied | None,
-) -> Cause:
-    if last_applied is None:
-        return Cause.UNKNOWN
-    live = None
-    if desired.spec is not None:
-        live = inputs.canonical(
-            overlay(live_resource.spec, {}, desired.options.ignore), desired.spec
-        )
-    updates = None
-    if last_applied.version and desired.key not in inputs.settled:
-        updates = live_resource.version - last_applied.version
-    managed = managed_spec(desired, inputs.canonical)
-    causes = set(_spec_causes(managed, live, last_applied, updates))
-    causes |= set(_tag_causes(desired.tags, user_tags(live_resource.tags), last_applied))
-    if last_applied.protect != desired.options.protect:
-        causes.add(Cause.MANIFEST)
-    if Cause.BOTH in causes or {Cause.MANIFEST, Cause.DRIFT} <= causes:
-        return Cause.BOTH
-    # A known cause of one part is more useful than the unknown cause of another.
-    known = causes - {Cause.UNKNOWN}
-    return known.pop() if known else Cause.UNKNOWN
-
-
-def _spec_causes(
-    desired: Spec | None, live: Spec | None, last_applied: LastApplied, updates: int | None
-) -> list[Cause]:
-    if desired == live:
-        return []
-    # A record without a spec means that the last manifest had none and this one adds it.
-    if last_applied.spec_digest in (spec_digest(live), UNMANAGED):
-        return [Cause.MANIFEST]
-    if updates:
-        # Made by another client, or by a run that ended before it wrote the record.
-        return [Cause.UNKNOWN]
-    return [Cause.DRIFT if last_applied.spec_digest == spec_digest(desired) else Cause.BOTH]
-
-
-def _tag_causes(
-    desired: Mapping[str, str], live: Mapping[str, str], last_applied: LastApplied
-) -> list[Cause]:
-    causes = [
-        Cause.MANIFEST for key in live if key not in desired and last_applied.manages_tag(key)
-    ]
-    for key, value in desired.items():
-        if not last_applied.manages_tag(key):
-            causes += [Cause.MANIFEST] if live.get(key) != value else []
-        elif key not in live:
-            causes.append(Cause.DRIFT)
-        elif live[key] != value:
-            # The record has tag keys without values, so either side may have changed.
-            causes.append(Cause.UNKNOWN)
-    return causes
-
-
 def view(spec: Spec | None, tags: Mapping[str, str], *, protect: bool) -> Json:
     """Return one side of a `Difference`; without ``spec`` it has only tags and protection."""
     shown_tags: dict[str, Json] = {key: tags[key] for key in sorted(tags) if key != APPLIED_TAG}
@@ -457,26 +405,3 @@ def _read_failures(live: LiveState) -> list[str]:
             if isinstance(resource, Unreadable)
         ),
     ]
-
-
-def _order_changes(changes: Iterable[Change], before_parent: Collection[Key]) -> tuple[Change, ...]:
-    """Return creates and updates with parents first, then deletes with children first.
-
-    Changes of ``before_parent``, deletes included, come right before the change of their parent.
-    """
-    writes: list[Change] = []
-    deletes: list[Delete] = []
-    for change in changes:
-        if isinstance(change, Delete) and change.key not in before_parent:
-            deletes.append(change)
-        else:
-            writes.append(change)
-    writes.sort(key=lambda change: _sort_key(change.key, before_parent))
-    return (*writes, *order_deletes(deletes))
-
-
-def _sort_key(key: Key, before_parent: Collection[Key]) -> tuple[float, Key]:
-    parent = parent_of(key)
-    if key in before_parent and parent is not None:
-        return KINDS[parent.kind].wave - 0.5, key
-    return KINDS[key.kind].wave, key

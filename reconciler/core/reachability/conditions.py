@@ -1,7 +1,7 @@
 """Conditions of matches on one text of a request, and the classes of texts that they tell apart.
 
-Regular expressions are not run, because one may take exponential time. Those that are a literal or
-begin with one are understood; about the rest the answer is often None: it is not known.
+Regular expressions are not run, because one may take exponential time. An expression that is a
+literal or begins with one is understood. For any other one the answer is often None: not known.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-# No manifest can contain it, so a text with it is like no other one.
+# No manifest can contain it, so a text with it equals no other text.
 _OTHER = "\0"
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")

@@ -215,7 +215,7 @@ class _Calls:
 def _ruled(
     side: Reachability, caller: Key, backend: Key | None, ports: frozenset[int]
 ) -> frozenset[int]:
-    """Return those of ``ports`` on which requests of ``caller`` get no answer but by a rule.
+    """Return the ``ports`` on which requests of ``caller`` get an answer only by a rule.
 
     With ALLOW_ALL, a node calls any endpoint inside or outside of the mesh.
     """

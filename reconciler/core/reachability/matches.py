@@ -53,9 +53,9 @@ class Match:
     def precedes(self, other: "Match") -> bool:
         """Whether the route is documented to be before a route with the match ``other``.
 
-        A smaller priority is first, then the longer path. A host is more specific than a longer
-        suffix, and that than a shorter one or none; the API does not say whether that counts more
-        or less than the priority, so they must not contradict each other.
+        A smaller priority is first, then the longer path. A host is more specific than a suffix,
+        and a longer suffix more specific than a shorter one or none. The API does not say whether
+        the host or the priority counts more, so the two must not contradict each other.
         """
         host, its_host = self.host_rank, other.host_rank
         rank = _compare(-self.priority, -other.priority)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reconciler import limits
 from reconciler.core.changes import DRIFT, Change, operation_name
@@ -52,7 +52,7 @@ class Finding:
         subject: A key, the pattern of a list, `TARGET` or `SOURCE`.
         text: The state, or the action of the daemon.
         fields: The fields that differed.
-        lasts: Whether it stays true until it is over. The others are events.
+        lasts: Whether it stays true until it is over; False for an event.
     """
 
     kind: FindingKind
@@ -64,7 +64,8 @@ class Finding:
     @property
     def fingerprint(self) -> _Fingerprint:
         """Identifies the finding in later cycles; numbers such as waiting times are left out."""
-        return self.kind, self.subject, without_numbers(self.text)
+        # Not the kind itself, whose hash is a call of Python for each lookup.
+        return self.kind.value, self.subject, without_numbers(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,7 @@ class Notification:
     is_reminder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     finding: Finding
     at: float
 
@@ -135,7 +135,7 @@ class SentFindings:
         notifications = [notify(*group) for group in _by_kind(shown)]
         notifications += [notify(*group, is_reminder=True) for group in _by_kind(due.values())]
         if over and FindingKind.RECOVERED in self.kinds:
-            notifications.append(notify(FindingKind.RECOVERED, over))
+            notifications.append(notify(FindingKind.RECOVERED, tuple(map(_as_over, over))))
         kept = {
             fingerprint: sent
             for fingerprint, sent in self._sent.items()
@@ -165,35 +165,40 @@ class SentFindings:
 
     def _due(self, lasting: Container[_Fingerprint], now: float) -> Mapping[_Fingerprint, Finding]:
         """Return the findings to send again."""
+        if self.remind_seconds <= 0:
+            return {}
         return {
             fingerprint: sent.finding
             for fingerprint, sent in self._sent.items()
-            if fingerprint in lasting and 0 < self.remind_seconds <= now - sent.at
+            if now - sent.at >= self.remind_seconds and fingerprint in lasting
         }
 
     def _gone(
         self, lasting: Iterable[Finding], resources: Iterable[ResourceStatus]
-    ) -> tuple[tuple[Finding, ...], Container[_Fingerprint]]:
+    ) -> tuple[list[Finding], Container[_Fingerprint]]:
         """Return the findings that are over, and those that are absent but may not be over.
 
         Another reason for one subject does not end a finding.
         """
-        subjects = {(finding.kind, finding.subject) for finding in lasting}
-        states = {str(resource.key): resource.state for resource in resources}
+        subjects = {(finding.kind.value, finding.subject) for finding in lasting}
         gone = {
             fingerprint: sent.finding
             for fingerprint, sent in self._sent.items()
-            if (sent.finding.kind, sent.finding.subject) not in subjects
+            if fingerprint[:2] not in subjects
         }
+        if not gone:
+            return [], gone
+        states = {str(resource.key): resource.state for resource in resources}
         unclear = {
             fingerprint for fingerprint, finding in gone.items() if _may_last(states, finding)
         }
-        over = tuple(
-            replace(finding, text=f"over: {finding.text}", lasts=False)
-            for fingerprint, finding in gone.items()
-            if fingerprint not in unclear
-        )
+        over = [finding for fingerprint, finding in gone.items() if fingerprint not in unclear]
         return over, unclear
+
+
+def _as_over(finding: Finding) -> Finding:
+    text = f"over: {finding.text}"
+    return Finding(finding.kind, finding.subject, text, finding.fields, lasts=False)
 
 
 def _may_last(states: Mapping[str, State], finding: Finding) -> bool:
@@ -205,7 +210,7 @@ def _may_last(states: Mapping[str, State], finding: Finding) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return ``text`` with a sign for each number, so that two tries of one call are equal."""
+    """Return ``text`` without its numbers, so that two tries of one call are equal."""
     return _NUMBER.sub("#", text)
 
 
@@ -227,10 +232,7 @@ def findings_of(status: DaemonStatus, report: Report | None) -> Iterator[Finding
 
 
 def _text(resource: ResourceStatus) -> str:
-    cause = [resource.cause.value] if resource.cause else []
-    return ": ".join(
-        [resource.state.value, *cause, *([resource.reason] if resource.reason else [])]
-    )
+    return ": ".join(filter(None, (resource.state, resource.cause, resource.reason)))
 
 
 def _events(outcome: Outcome) -> Iterator[Finding]:
@@ -249,7 +251,9 @@ def _events(outcome: Outcome) -> Iterator[Finding]:
 def _by_kind(
     findings: Collection[Finding],
 ) -> Iterator[tuple[FindingKind, tuple[Finding, ...]]]:
+    groups: dict[FindingKind, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.kind, []).append(finding)
     for kind in FindingKind:
-        of_kind = tuple(finding for finding in findings if finding.kind is kind)
-        if of_kind:
-            yield kind, of_kind
+        if kind in groups:
+            yield kind, tuple(groups[kind])

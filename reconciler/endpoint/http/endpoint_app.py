@@ -7,7 +7,7 @@ HTTP.
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +33,7 @@ from reconciler.endpoint.http.authentication import OWN, Authenticator, Caller, 
 from reconciler.endpoint.http.credentials import ADMIN, READ, WRITE
 from reconciler.endpoint.http.parse_request import Routes, parse_request
 from reconciler.endpoint.http.protocols import APP_MESH, STS, TAGGING, Protocol, protocol_of
-from reconciler.endpoint.http.store_results import read_result, write_result
+from reconciler.endpoint.http.store_results import WriteResults, read_result
 from reconciler.endpoint.http.tagging_api import TaggingApi
 from reconciler.endpoint.semantics.arns import write_arn
 from reconciler.endpoint.semantics.behaviors import Behavior
@@ -59,7 +59,7 @@ from reconciler.serving.requests import (
 )
 
 # Probes and Prometheus send no signature.
-_OPEN_ROUTES = {("GET", f"/_endpoint/{name}") for name in ("health", "ready", "metrics")}
+_OPEN_PATHS = {f"/_endpoint/{name}" for name in ("health", "ready", "metrics")}
 # SDKs for Java send the last two with every API of JSON, boto3 of 2021 and older sends none.
 _APP_MESH_TYPES = (JSON, b"application/x-amz-json-1.0", b"application/x-amz-json-1.1", b"")
 # Calls and faults are those of the endpoint that answers, also if others serve the same store.
@@ -89,6 +89,7 @@ class EndpointApp:
         hosts: Collection[str] = (),
         authenticator: Authenticator | None = None,
         documents: Documents | None = None,
+        files: Mapping[str, Document] | None = None,
     ) -> None:
         self._routes = Routes(description.operations.values())
         self._names = list(description.operations)
@@ -97,12 +98,14 @@ class EndpointApp:
         }
         self._operations = operations
         self._store = store
+        self._writes = WriteResults()
         self._behavior = behavior or Behavior()
         self._tagging = TaggingApi(description.operations, operations, store, self._behavior)
         self._faults = faults
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         self._authenticator = authenticator or Authenticator()
         self._documents = {} if documents is None else documents
+        self._files = {} if files is None else files
         self._calls: Counter[str] = Counter()
         self._own_routes: dict[tuple[str, str], Callable[[bytes], Awaitable[Response]]] = {
             ("GET", "/_endpoint/health"): self._get_health,
@@ -171,10 +174,14 @@ class EndpointApp:
         self._check_host(scope, headers)
         body = await read_body(receive)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        own = self._own_routes.get((method, path))
-        if method == "GET" and path in self._documents:
+        # The server sends no body in a response to HEAD.
+        is_read = method in ("GET", "HEAD")
+        if is_read and path in self._files:
+            return _response(self._files[path])
+        own = self._own_routes.get(("GET" if is_read else method, path))
+        if is_read and path in self._documents:
             own = partial(_document, self._documents[path])
-        if own and (method, path) in _OPEN_ROUTES:
+        if own and is_read and path in _OPEN_PATHS:
             return await own(body)
         caller = self._authenticator.caller_of(OWN if own else api_of(protocol), scope, body)
         if own:
@@ -207,14 +214,14 @@ class EndpointApp:
 
     async def _perform(self, call: Call, lag: Lag | None) -> Response:
         if self._operations.reads(call.operation):
-            reading = self._store.read(partial(self._operations.read, call, lag=lag))
-            return Response(200, await read_result(reading))
+            reading = self._store.read(partial(self._operations.read_at_revision, call, lag=lag))
+            body, revision = await read_result(reading)
+            return Response(200, body, headers=_revision_header(revision))
         scope, work = self._operations.scope(call), partial(self._operations.write, call)
-        written = await write_result(self._store.write(scope, work))
+        written = await self._writes.result(self._store.write(scope, work))
         if isinstance(written.outcome, ApiError):
             raise written.outcome
-        revision = (b"x-mesh-revision", str(written.revision).encode())
-        return Response(200, written.outcome, headers=(revision,))
+        return Response(200, written.outcome, headers=_revision_header(written.revision))
 
     def _other_service(
         self, caller: Caller, headers: Headers, body: bytes, request_id: str
@@ -264,7 +271,7 @@ class EndpointApp:
         return Response(200, "{}")
 
     async def _clear_state(self, _: bytes) -> Response:
-        await write_result(self._store.write(None, self._operations.empty))
+        await self._writes.result(self._store.write(None, self._operations.empty))
         return Response(200, "{}")
 
     async def _get_faults(self, _: bytes) -> Response:
@@ -283,8 +290,15 @@ class EndpointApp:
         return await self._get_faults(body)
 
 
+def _revision_header(revision: int | None) -> tuple[tuple[bytes, bytes], ...]:
+    return () if revision is None else ((b"x-mesh-revision", str(revision).encode()),)
+
+
 async def _document(read: Callable[[], Document], _: bytes) -> Response:
-    found = await asyncio.to_thread(read)
+    return _response(await asyncio.to_thread(read))
+
+
+def _response(found: Document) -> Response:
     return Response(found.status, found.text, found.content_type, found.headers)
 
 

@@ -10,7 +10,7 @@ from reconciler.endpoint.endpoint_errors import ApiError
 from reconciler.endpoint.faults.fault_effects import Response
 from reconciler.endpoint.http.parse_request import check_call
 from reconciler.endpoint.http.protocols import TAGGING
-from reconciler.endpoint.http.store_results import read_result, write_result
+from reconciler.endpoint.http.store_results import WriteResults, read_result
 from reconciler.endpoint.semantics import tagging
 from reconciler.endpoint.semantics.behaviors import Behavior
 from reconciler.endpoint.semantics.operations import Operations
@@ -31,6 +31,7 @@ class TaggingApi:
         self._known = known
         self._operations = operations
         self._store = store
+        self._writes = WriteResults()
         self._behavior = behavior
 
     async def perform(self, action: str, scope: Scope, body: bytes) -> Response:
@@ -64,7 +65,7 @@ class TaggingApi:
         writes = {arn: self._store.write(scope, partial(write, arn)) for arn in arns}
         for arn, writing in writes.items():
             try:
-                await write_result(writing)
+                await self._writes.result(writing)
             except ApiError as error:
                 failures[arn] = tagging.failure(error)
         return {"FailedResourcesMap": failures}

@@ -65,6 +65,21 @@ class Operations:
         lag = lag or Lag(seconds=self._behavior.read_lag_seconds)
         return as_json(self._reads[call.operation.action](call, tables, lag))
 
+    def read_at_revision(
+        self, call: Call, tables: Tables, lag: Lag | None = None
+    ) -> tuple[str, int | None]:
+        """Return what `read` returns, and the revision of the caller's scope for ListMeshes.
+
+        The response has the writes up to this revision, or more. A delayed state has none.
+
+        Raises:
+            ApiError: The state does not allow it.
+        """
+        revision = None
+        if call.operation.name == "ListMeshes" and not (lag or self._behavior.read_lag_seconds):
+            revision = tables.revision(call.scope)
+        return self.read(call, tables, lag), revision
+
     def scope(self, call: Call) -> Scope:
         """Return the scope of the resource of a writing call, as far as the call shows it."""
         parameters = call.parameters

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from reconciler import limits
 from reconciler.api import ApiKind
@@ -44,8 +45,8 @@ class Tokens:
         oldest = now - self._retention
         # Not in each write, which would cost as much as storing the token.
         if abs(now - self._dropped.get(call.scope, 0)) >= limits.TOKEN_DROP_SECONDS * 1000:
-            self._dropped[call.scope] = now
             tables.drop_tokens(call.scope, oldest)
+            tables.after_commit.append(partial(self._dropped.__setitem__, call.scope, now))
         record = tables.find_token(call.scope, token, oldest)
         if record is not None and not self._is_outlived(call, tables, record):
             if record.request != request:

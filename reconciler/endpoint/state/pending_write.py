@@ -38,13 +38,22 @@ class PendingWrite(Generic[Outcome]):
         *,
         fatal: type[Exception],
         locked: dict[Scope, int] | None = None,
+        alone: bool = False,
     ) -> None:
         """Run the work in a savepoint, and undo it if it raises an error other than `fatal`.
+
+        Args:
+            execute: Runs a statement of the transaction.
+            fatal: The class of the errors of the database.
+            locked: See `Tables`.
+            alone: Whether the transaction has no other write. Then there is no savepoint, and the
+                caller must roll the transaction back if the write has a problem.
 
         Raises:
             Exception: An error of the class `fatal`: the whole transaction may be lost.
         """
-        execute("SAVEPOINT attempt", ())
+        if not alone:
+            execute("SAVEPOINT attempt", ())
         tables = Tables(execute, locked)
         self.problem = None
         try:
@@ -54,9 +63,11 @@ class PendingWrite(Generic[Outcome]):
         except fatal:
             raise
         except Exception as error:  # noqa: BLE001 - reported to the caller of this write only
-            execute("ROLLBACK TO attempt", ())
+            if not alone:
+                execute("ROLLBACK TO attempt", ())
             self.problem = error
-        execute("RELEASE attempt", ())
+        if not alone:
+            execute("RELEASE attempt", ())
 
     def acknowledge(self) -> None:
         """Complete the future after the commit."""

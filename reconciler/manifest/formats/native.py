@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_places import Fields
-from reconciler.manifest.models.validation import given_fields, validate
+from reconciler.manifest.models.validation import given_spec, validate
 
 
 def translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Unnamed]:
@@ -25,7 +25,7 @@ def translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Un
     yield context.declare(
         fields,
         documents.key_of(kind, document.metadata, places),
-        None if document.spec is None else given_fields(document.spec),
+        given_spec(document),
         document.metadata.tags,
         document.reconcile.options(),
     )

@@ -8,7 +8,7 @@ from reconciler.manifest.formats.neighbors import is_spec
 from reconciler.manifest.formats.terraform import is_terraform
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_places import Fields
-from reconciler.manifest.models.validation import given_fields, validate
+from reconciler.manifest.models.validation import given_spec, validate
 from reconciler.manifest.parsing.diagnostics import Code, one_of
 from reconciler.manifest.parsing.nodes import KeyValue, MappingNode, ScalarNode, is_template
 
@@ -62,6 +62,6 @@ def translate_request(context: DocumentContext) -> Iterator[DeclaredResource | U
     yield context.declare(
         fields,
         documents.key_of(kind, request, names),
-        None if request.spec is None else given_fields(request.spec),
+        given_spec(request),
         documents.tags_by_key(request),
     )

@@ -175,19 +175,9 @@ def _translate(
     names = (*map(attribute, documents.names(kind)[:-1]), "name")
     expected = {*names, "spec", tags}
     _warn_of_unknown(context, values, inside, expected | _COMPUTED | {"tags", "tags_all"})
-    for reason, node, where in hidden:
-        for name in sorted(expected):
-            for place, steps in _find_unknown(*find(node, (name,))):
-                if steps[-3::2] in _DEFAULTED_FIELDS:
-                    continue
-                context.report(Code.STATE, place, reason, (*where, name, *steps))
-    owner, account = get_text(values, "mesh_owner"), get_text(values, "resource_owner")
-    if owner and owner != account and kind != "Mesh":
+    _report_hidden(context, hidden, expected)
+    if _is_in_shared_mesh(context, values, inside, kind):
         expected.add("mesh_owner")
-    elif owner and account and owner != account:
-        place, _ = find(values, ("mesh_owner",))
-        message = "the mesh belongs to another account, so it cannot be managed here"
-        context.report(Code.MESH_OWNER, place, message, (*inside, "mesh_owner"))
     members = {
         name: KeyValue(position, value if name.startswith("tags") else _drop_unset(value))
         for name, (position, value) in values.members.items()
@@ -214,6 +204,29 @@ def _translate(
         to_api_names(document.spec) if document.spec else {},
         document.tags_all or document.tags,
     )
+
+
+def _report_hidden(context: DocumentContext, hidden: list[_Hidden], names: set[str]) -> None:
+    """Report the values of ``names`` that are not available."""
+    for reason, node, where in hidden:
+        for name in sorted(names):
+            for place, steps in _find_unknown(*find(node, (name,))):
+                if steps[-3::2] in _DEFAULTED_FIELDS:
+                    continue
+                context.report(Code.STATE, place, reason, (*where, name, *steps))
+
+
+def _is_in_shared_mesh(
+    context: DocumentContext, values: MappingNode, path: Path, kind: str
+) -> bool:
+    """Whether the resource is in a mesh of another account; report such a mesh itself."""
+    owner, account = get_text(values, "mesh_owner"), get_text(values, "resource_owner")
+    is_shared = bool(owner) and owner != account
+    if is_shared and account and kind == "Mesh":
+        place, _ = find(values, ("mesh_owner",))
+        message = "the mesh belongs to another account, so it cannot be managed here"
+        context.report(Code.MESH_OWNER, place, message, (*path, "mesh_owner"))
+    return is_shared and kind != "Mesh"
 
 
 def _warn_of_unknown(

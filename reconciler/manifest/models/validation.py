@@ -63,9 +63,15 @@ def validate(model: type[M], node: Node, diagnostics: DiagnosticList, path: Path
     return None
 
 
-def given_fields(model: BaseModel) -> dict[str, Any]:
-    """Return the fields of ``model`` that its manifest sets, as plain JSON."""
-    return model.model_dump(by_alias=True, exclude_unset=True)
+def given_spec(document: BaseModel) -> dict[str, Any] | None:
+    """Return the fields that the manifest sets in the spec of ``document``, as plain JSON.
+
+    The whole document is written, because pydantic builds a serializer for each model that is
+    written by itself, and has one for the document already.
+    """
+    written = document.model_dump(by_alias=True, exclude_unset=True, include={"spec"})
+    spec: dict[str, Any] | None = written.get("spec")
+    return spec
 
 
 def drop_unknown_fields(

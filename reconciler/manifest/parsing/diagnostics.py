@@ -7,6 +7,7 @@ import difflib
 import heapq
 import json
 import operator
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -139,6 +140,7 @@ class Diagnostic:
         path: The path in the document, such as ``spec.egressFilter.type``; empty for the file.
         hint: The remedy; safe to print as it is.
         excerpt: The source line. It has characters of the user, as ``path`` and the file name.
+        number: How many problems it counts, each of this code.
     """
 
     code: Code
@@ -147,6 +149,7 @@ class Diagnostic:
     path: str = ""
     hint: str = ""
     excerpt: SourceExcerpt | None = None
+    number: int = 1
 
     @property
     def severity(self) -> Severity:
@@ -164,6 +167,14 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
 def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnostic:
     """Return a diagnostic about a whole file or directory."""
     return Diagnostic(code, Origin(escaped(file), 1, 1), message, hint=hint)
+
+
+def count_severities(diagnostics: Iterable[Diagnostic]) -> Counter[Severity]:
+    """Return the number of problems of each severity, also of those that are only counted."""
+    counts: Counter[Severity] = Counter()
+    for item in diagnostics:
+        counts[item.severity] += item.number
+    return counts
 
 
 def quote_value(value: str) -> str:

@@ -59,6 +59,17 @@ def parse_pairs(pairs: Iterable[str], option: str = "--var") -> dict[str, str]:
     return variables
 
 
+def require_names(names: Iterable[str], setting: str) -> None:
+    """Reject names that no variable has; ``setting`` is for messages.
+
+    Raises:
+        UsageError: A name has another form.
+    """
+    for name in names:
+        if not _DEFINED_NAME.fullmatch(name):
+            raise UsageError(f"{setting}: invalid name {quote_value(name)}; {_NAME_HINT}")
+
+
 def parse_variables_file(file: str, content: bytes) -> dict[str, str]:
     """Return the variables in ``content``, one ``NAME=VALUE`` on each line.
 

@@ -76,6 +76,10 @@ _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 
 
+# A node's own constructor is a Python function that calls this one, and takes twice as long.
+_new = tuple.__new__
+
+
 class _LimitError(Exception):
     """A document exceeds a limit."""
 
@@ -143,6 +147,7 @@ class _Composer:
 
     def __init__(self, source: SourceText) -> None:
         self.diagnostics = DiagnosticList(source)
+        self._may_escape = "\\" in source.text
         # Only the events of this loader are used; it constructs no values.
         self._next = CSafeLoader(source.text).get_event
         self._documents = 0
@@ -176,8 +181,10 @@ class _Composer:
             raise _LimitError(position, f"is a document of more than {limits.MAX_NODES:,} nodes")
         if len(path) > limits.MAX_NODE_DEPTH:
             raise _LimitError(position, f"is nested more than {limits.MAX_NODE_DEPTH} levels deep")
-        is_valid = self._check(event, position, path)
         kind = type(event)
+        if kind is ScalarEvent and self._is_plain(event):
+            return _scalar(event, position)
+        is_valid = self._check(event, position, path)
         node: Node = InvalidNode(position)
         if kind is ScalarEvent:
             node = _scalar(event, position)
@@ -192,6 +199,14 @@ class _Composer:
             long_form = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
             return InvalidNode(position, MappingNode(position, long_form))
         return node
+
+    def _is_plain(self, event: Any) -> bool:
+        """Return whether a scalar has nothing to check, like nearly all scalars."""
+        return (
+            event.tag is None
+            and event.anchor is None
+            and not (self._may_escape and event.style == '"')
+        )
 
     def _check(self, event: Any, position: Position, path: Path) -> bool:
         kind = type(event)
@@ -208,7 +223,7 @@ class _Composer:
             self._reject(Code.TAG, position, f"YAML tag {tag[:40]} is not supported", path)
             return False
         # Only double quotes allow an escape sequence for an unsafe character.
-        if kind is not ScalarEvent or event.style != '"':
+        if kind is not ScalarEvent or event.style != '"' or not self._may_escape:
             return True
         unsafe = UNSAFE_CHARACTERS.search(event.value)
         if unsafe:
@@ -242,8 +257,8 @@ class _Composer:
                     Code.DUPLICATE_KEY, key.position, message, path=(*path, key.text)
                 )
             else:
-                members[key.text] = KeyValue(key.position, value)
-        return MappingNode(position, members) if is_valid else InvalidNode(position)
+                members[key.text] = _new(KeyValue, (key.position, value))
+        return _new(MappingNode, (position, members)) if is_valid else InvalidNode(position)
 
     def _key(self, event: Any, path: Path, key_path: Path) -> ScalarNode | None:
         node = self._node(event, key_path)
@@ -263,15 +278,15 @@ def _position(event: Any) -> Position:
     line, column, width = start.line, start.column, 1
     if type(event) is ScalarEvent:
         width = end.column - column if end.line == line else 80
-    return Position(line + 1, column + 1, width)
+    return _new(Position, (line + 1, column + 1, width))
 
 
 def _scalar(event: Any, position: Position) -> ScalarNode:
     text = event.value
     # libyaml sets the first of the pair for a scalar without quotation marks.
     if event.implicit[0] and event.tag is None:
-        return ScalarNode(position, text, resolve(text), unquoted=True)
-    return ScalarNode(position, text, text)
+        return _new(ScalarNode, (position, text, resolve(text), True))
+    return _new(ScalarNode, (position, text, text, False))
 
 
 def resolve(text: str) -> str | int | float | bool | None:

@@ -19,6 +19,11 @@ export const STATES = {
 export const ORDER = Object.keys(STATES);
 export const lookOf = (state) => STATES[state] ?? STATES["not managed"];
 
+// The tones by urgency, with the sign of each.
+export const HEALTH_SIGNS = { bad: "\u2715", warn: "!", cool: "\u2026", good: "\u2713" };
+const HEALTH_TONES = { stuck: "bad", "no response": "bad", "invalid manifests": "warn", starting: "cool", elsewhere: "cool" };
+export const healthTone = (word) => HEALTH_TONES[word] ?? lookOf(word).tone;
+
 // Escapes control characters, which could hide or reorder the text around them.
 export function escapeControls(text) {
   return String(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
@@ -102,7 +107,7 @@ export async function fetchJson(path, options = {}) {
     if (response.ok) throw error;
     return {};
   });
-  if (!response.ok) throw new Error(document_.message ?? `HTTP ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(document_.message ?? `HTTP ${response.status}`), { status: response.status });
   return document_;
 }
 

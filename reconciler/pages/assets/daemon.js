@@ -1,5 +1,5 @@
 // The page of the daemon: shows /status and refreshes it. It only reads; a cycle needs the token of the daemon.
-import { byId, element, escapeControls, fetchJson, formatDuration, now, plural, shortCommit, startPolling, stateElement, timeElement, updateTimes, STATES } from "./base.js";
+import { HEALTH_SIGNS, byId, element, escapeControls, fetchJson, formatDuration, healthTone, now, plural, shortCommit, startPolling, stateElement, timeElement, updateTimes, STATES } from "./base.js";
 import { Changes } from "./changes.js";
 import { sideBySide } from "./diff.js";
 import { Drawer, factList, section } from "./drawer.js";
@@ -59,26 +59,11 @@ async function renderResource(key) {
   ];
 }
 
-// Returns one word for the health of the daemon and its target, with its tone.
-function health() {
-  const counts = new Map();
-  for (const resource of status.resources) counts.set(resource.state, (counts.get(resource.state) ?? 0) + 1);
-  if (!status.healthy) return ["stuck", "bad"];
-  if (status.held_by) return ["elsewhere", "cool"];
-  if (status.error || status.unlisted.length) return ["unreadable", "bad"];
-  if (counts.has("failed") || counts.has("unreadable")) return [counts.has("failed") ? "failed" : "unreadable", "bad"];
-  if (!status.source.valid) return ["invalid manifests", "warn"];
-  for (const state of ["drifted", "withheld", "stale", "pending"]) if (counts.has(state)) return [state, STATES[state].tone];
-  if (status.cycle.finished_at === null) return ["starting", "cool"];
-  return ["in sync", "good"];
-}
-
-const SIGNS = { bad: "\u2715", warn: "!", cool: "\u2026", good: "\u2713" };
-
 function showHeader() {
-  const [word, tone] = lastResponse?.failed ? ["no response", "bad"] : health();
+  const word = lastResponse?.failed ? "no response" : status.health;
+  const tone = healthTone(word);
   byId("health").className = tone;
-  byId("health").replaceChildren(element("i", { "aria-hidden": "true" }, SIGNS[tone]), word);
+  byId("health").replaceChildren(element("i", { "aria-hidden": "true" }, HEALTH_SIGNS[tone]), word);
   document.title = `${escapeControls(word)} \u00b7 ${escapeControls(status?.target.name ?? "mesh-reconciler")}`;
   if (!status) return;
   const { target, cycle, lease, source: { revision } } = status;

@@ -1,8 +1,10 @@
 // The page of the endpoint: its live resources, calls, faults and Envoys. It only reads.
+// With access keys, it signs its requests; the key is lost when the page is closed.
 import { byId, element, fetchJson, formatDuration, plural, replaceIfChanged, startPolling, timeElement, updateTimes } from "./base.js";
 import { Drawer, factList, section } from "./drawer.js";
 import { MeshGraph } from "./graph.js";
 import { ResourceTable, kindColumn, nameCell } from "./resources.js";
+import { Signer, canSign } from "./signature.js";
 import { Tabs } from "./tabs.js";
 import { yamlLines } from "./yaml.js";
 
@@ -11,6 +13,9 @@ const OWNER_TAG = "mesh-reconciler:owner";
 let scopes = [];
 let revisions = "";
 let chosen = null;
+let signer = null;
+
+const read = async (path) => fetchJson(path, signer ? { headers: await signer.headers(path) } : {});
 
 const tabs = new Tabs(["mesh", "resources", "calls", "faults", "envoys"], { filters: { mesh: "graph-filter", resources: "filter" }, onTab: () => refreshTab().catch(showError), onKey: (key) => drawer.open(key) });
 const openKey = (key) => tabs.openKey(key);
@@ -47,10 +52,10 @@ function showScope() {
 }
 
 async function refreshResources() {
-  const { scopes: known } = await fetchJson("revisions");
+  const { scopes: known } = await read("revisions");
   const text = JSON.stringify(known);
   if (text === revisions) return;
-  ({ scopes } = await fetchJson("resources"));
+  ({ scopes } = await read("resources"));
   revisions = text;
   const names = scopes.map(scopeName);
   if (!names.includes(chosen)) chosen = scopes.find((scope) => scope.resources.length) ? scopeName(scopes.find((scope) => scope.resources.length)) : names[0] ?? null;
@@ -70,14 +75,14 @@ function showFacts() {
 const row = (...cells) => element("tr", {}, cells.map((cell, index) => element(index ? "td" : "th", index ? {} : { scope: "row" }, cell)));
 
 async function refreshCalls() {
-  const { calls } = await fetchJson("calls");
+  const { calls } = await read("calls");
   const sorted = Object.entries(calls).sort(([, a], [, b]) => b - a);
   replaceIfChanged(byId("calls"), sorted, () => sorted.map(([name, count]) => row(name, element("span", { class: "number" }, count.toLocaleString("en")))));
   byId("no-calls").hidden = sorted.length > 0;
 }
 
 async function refreshFaults() {
-  const { faults, seed } = await fetchJson("faults");
+  const { faults, seed } = await read("faults");
   replaceIfChanged(byId("faults"), [faults, seed], () => faults.map((fault) => {
     const { fault: kind, operation, name, ...rest } = fault;
     return row(kind, operation, name ?? "*", Object.entries(rest).map(([member, value]) => `${member} ${JSON.stringify(value)}`).join(", "));
@@ -96,7 +101,7 @@ function envoyRow(proxy, scope) {
 }
 
 async function refreshEnvoys() {
-  const found = await fetchJson("proxies");
+  const found = await read("proxies");
   replaceIfChanged(byId("envoys"), found, () => found.flatMap((scope) => scope.proxies.map((proxy) => envoyRow(proxy, scope))));
   const connected = found.reduce((sum, scope) => sum + scope.proxies.length, 0);
   const missing = found.flatMap((scope) => scope.without_proxy);
@@ -115,9 +120,15 @@ function showHealth(sign, tone, word) {
   document.body.classList.toggle("stale", tone === "bad");
 }
 
+const NEEDS_KEY = "This endpoint answers signed requests: enter an access key with the permission admin.";
+const NEEDS_TLS = "This endpoint answers signed requests, and a browser signs them only over TLS or on this machine: serve the endpoint with --tls-cert, or use reconciler graph --live.";
+
 function showError(error) {
-  showHealth("\u2715", "bad", "not readable");
-  byId("notices").replaceChildren(element("p", { class: "notice" }, `The endpoint cannot be read: ${error.message}`));
+  const needsKey = error.status === 403 && !signer;
+  showHealth(needsKey ? "!" : "\u2715", needsKey ? "warn" : "bad", needsKey ? "locked" : "not readable");
+  if (error.status === 403) byId("sign-in").hidden = !canSign();
+  const text = needsKey ? (canSign() ? NEEDS_KEY : NEEDS_TLS) : `The endpoint cannot be read: ${error.message}`;
+  replaceIfChanged(byId("notices"), text, () => [element("p", { class: "notice" }, text)]);
 }
 
 async function refresh() {
@@ -126,7 +137,8 @@ async function refresh() {
     if (tabs.current !== "mesh" && tabs.current !== "resources" && (drawer.key !== null || !scopes.length)) await refreshResources();
     await refreshTab();
     showHealth("\u2713", "good", "live");
-    byId("notices").replaceChildren();
+    byId("sign-in").hidden = true;
+    replaceIfChanged(byId("notices"), "", () => []);
   } catch (error) {
     showError(error);
   }
@@ -139,10 +151,29 @@ byId("scopes").addEventListener("change", () => {
   showScope();
 });
 
+async function useKey() {
+  const [id, secret, token] = ["key-id", "secret", "session-token"].map((name) => byId(name).value.trim());
+  // Other characters cannot be part of a header.
+  if (!/^\w+$/.test(id) || !secret || !/^[\x21-\x7e]*$/.test(token)) {
+    byId("sign-in-note").textContent = "Enter an access key id and its secret.";
+    return;
+  }
+  byId("sign-in-note").textContent = "";
+  signer = await Signer.create(id, secret, token);
+  for (const name of ["secret", "session-token"]) byId(name).value = "";
+  await findEnvoys();
+  await refresh();
+}
+
+byId("use-key").addEventListener("click", useKey);
+byId("sign-in").addEventListener("keydown", (event) => event.key === "Enter" && event.target.matches("input") && useKey());
+
 // Only an endpoint with --xds has the list of proxies.
-fetch("proxies", { cache: "no-store" }).then((response) => {
-  byId("tab-envoys").hidden = !response.ok;
-}).catch(() => {}).finally(() => {
+const findEnvoys = () => read("proxies").then(() => true, () => false).then((found) => {
+  byId("tab-envoys").hidden = !found;
+});
+
+findEnvoys().finally(() => {
   tabs.start();
   startPolling(refresh);
 });

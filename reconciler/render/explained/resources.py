@@ -135,7 +135,7 @@ spec:
         _documents(_MESH, _router(80), _NODE, _route(match="port: 80")),
     ),
     Code.UNPROVIDED: Explanation(
-        "Set the provider, or remove the backends and gateway routes that name the service.",
+        "Set the provider, or remove the backends and gateway routes that refer to it.",
         _documents(
             _MESH,
             f"{_NODE}  backends: [{{virtualService: {{virtualServiceName: later.local}}}}]\n",

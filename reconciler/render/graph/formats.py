@@ -1,7 +1,7 @@
 """Table of the formats of graphs.
 
 To add a format, add a row to `GRAPH_FORMATS`, and its name to `GRAPH_FORMATS` in
-`reconciler.settings.options`.
+`reconciler.settings.options.output_group`.
 """
 
 from collections.abc import Callable, Mapping

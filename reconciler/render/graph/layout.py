@@ -1,8 +1,8 @@
 """Places the nodes of a graph in columns: one for each kind, in the order of requests.
 
 Nodes to which a path leads for the first time are its branches: each leaf has a row of its own, and
-a node is beside the middle of its branches. So no two boxes overlap, and the result only depends on
-the graph.
+a node is next to the middle of its branches. So no two boxes overlap, and the result depends only
+on the graph.
 """
 
 from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ _SHAPES = {
 # Letters, digits and spaces are literal, and a few characters between two of them.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9])[-._]|[-._](?![A-Za-z0-9])|[^-._A-Za-z0-9 ]")
 # Mermaid decodes the numbers before it looks for emphasis, formulas ($$) and icons (:fa-), and has
-# no escape for them. Spaces as thin as a hair are no emphasis; a word joiner is not seen at all.
+# no escape for them. A hair space around a sign ends its effect; a word joiner is invisible.
 _HAIR, _JOINER = "\u200a", "\u2060"
 _SEPARATORS = {"*": (_HAIR, _HAIR), "_": (_HAIR, _HAIR), "$": ("", _JOINER)}
 # The size of a part is estimated from that of the whole; this makes another try unlikely.

@@ -153,7 +153,7 @@ class Graph:
         return self.around(lambda key: self.nodes[key].state not in _UNCHANGED)
 
     def ranked(self) -> list[Key]:
-        """Return the nodes that a plan changes, then the others, in the order of requests."""
+        """Return the nodes that a plan changes, then all other nodes, in the order of requests."""
         ordered = [step.node for step in walk(self) if not step.repeated]
         ordered.sort(key=lambda node: node.state in _UNCHANGED)
         return [node.key for node in ordered]
@@ -192,7 +192,7 @@ class Step:
 
 
 def walk(graph: Graph) -> Iterator[Step]:
-    """Yield all nodes in the order of requests: from gateways to nodes, then the others.
+    """Yield all nodes in the order of requests: from gateways to nodes, then all other nodes.
 
     Calls are not followed, so a path is as long as there are kinds and has no cycle.
     """

@@ -1,7 +1,7 @@
 """A graph as a tree for the terminal.
 
 Each resource is expanded once, and calls are at the end of the line of a node, so a cycle of calls
-is no endless tree.
+does not make an endless tree.
 """
 
 from collections.abc import Iterator

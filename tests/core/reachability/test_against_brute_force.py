@@ -17,7 +17,7 @@ from reconciler.core.reachability.model import Answer, Reachability, Table
 from reconciler.core.reachability.requests import first_rules, request_classes
 
 pytestmark = pytest.mark.unmeasured
-MESHES = amounts.amount("random meshes against brute force", test=100, full=2000)
+MESHES = amounts.amount("random meshes against brute force", test=50, full=2000)
 Specs = dict[str, Any]
 TABLES = ("virtual-router/m/r", "virtual-router/m/s", "virtual-gateway/m/edge")
 SERVICES = ("virtual-service/m/cart", "virtual-service/m/pay")

@@ -1,7 +1,6 @@
 """Conditions on texts: the answer to each class, and what follows from another condition."""
 
 import re
-from itertools import product
 from typing import Any
 
 import pytest
@@ -67,13 +66,14 @@ def accepted(match: Any, text: str) -> bool:
             )
 
 
-@pytest.mark.parametrize(("narrow", "wide"), [*product(MATCHES, MATCHES)])
-def test_an_implication_holds_for_every_text(narrow: Any, wide: Any) -> None:
-    if implies(condition_of(narrow), condition_of(wide)):
-        assert all(accepted(wide, text) for text in TEXTS if accepted(narrow, text))
-    elif "regex" not in repr((narrow, wide)) and wide != {"suffix": "b"}:
-        others = (*TEXTS, f"{narrow.get('prefix', '')}~", f"~{narrow.get('suffix', '')}")
-        assert not all(accepted(wide, text) for text in others if accepted(narrow, text))
+@pytest.mark.parametrize("narrow", MATCHES)
+def test_an_implication_holds_for_every_text(narrow: Any) -> None:
+    for wide in MATCHES:
+        if implies(condition_of(narrow), condition_of(wide)):
+            assert all(accepted(wide, text) for text in TEXTS if accepted(narrow, text)), wide
+        elif "regex" not in repr((narrow, wide)) and wide != {"suffix": "b"}:
+            others = (*TEXTS, f"{narrow.get('prefix', '')}~", f"~{narrow.get('suffix', '')}")
+            assert not all(accepted(wide, it) for it in others if accepted(narrow, it)), wide
 
 
 def test_inverted_conditions_imply_only_themselves() -> None:
@@ -83,16 +83,17 @@ def test_inverted_conditions_imply_only_themselves() -> None:
     assert not implies(condition_of({"exact": "a"}), inverted)
 
 
-@pytest.mark.parametrize(("first", "second"), [*product(MATCHES, MATCHES)])
-def test_each_text_is_in_a_class_with_its_answers(first: Any, second: Any) -> None:
-    conditions = [condition_of(first), condition_of(second)]
-    found = [[holds(it, value) for it in conditions] for value in classes(conditions)]
-    for text in TEXTS:
-        answers = [accepted(match, text) for match in (first, second)]
-        assert any(
-            all(said in (None, answer) for said, answer in zip(row, answers, strict=True))
-            for row in found
-        )
+@pytest.mark.parametrize("first", MATCHES)
+def test_each_text_is_in_a_class_with_its_answers(first: Any) -> None:
+    for second in MATCHES:
+        conditions = [condition_of(first), condition_of(second)]
+        found = [[holds(it, value) for it in conditions] for value in classes(conditions)]
+        for text in TEXTS:
+            answers = [accepted(match, text) for match in (first, second)]
+            assert any(
+                all(said in (None, answer) for said, answer in zip(row, answers, strict=True))
+                for row in found
+            ), (second, text)
 
 
 def test_a_regex_has_an_answer_only_if_it_is_certain() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.endpoint import Behavior, LocalEndpoint
+from reconciler.endpoint import Behavior, LocalEndpoint, Scope
 
 pytestmark = pytest.mark.unmeasured
 
@@ -105,6 +105,27 @@ def test_an_old_token_does_not_count_before_it_is_deleted(
             client.delete("pay")
             client.create("pay", clientToken="t")
         assert client.describe("pay").status == 200
+
+
+def test_a_write_that_is_rejected_leaves_old_tokens_to_the_next_one(
+    client_of: "Callable[[LocalEndpoint], Client]",
+    new_store: "Callable[[], str | None]",
+    clock: "Clock",
+) -> None:
+    scope = Scope("123456789012", "us-east-1")
+    with LocalEndpoint(None, store=new_store(), clock=clock) as endpoint:
+        client = client_of(endpoint)
+
+        def is_stored() -> bool:
+            found = endpoint.state.snapshot(lambda tables: tables.find_token(scope, "t", 0))
+            return found is not None
+
+        client.create("pay", (scope.account, scope.region), clientToken="t")
+        clock.now += DAY_AND_A_HALF + 1
+        assert client.create("pay", (scope.account, scope.region), clientToken="u").status == 409
+        assert is_stored()
+        assert client.create("other", (scope.account, scope.region), clientToken="v").status == 200
+        assert not is_stored()
 
 
 def test_no_retention_remembers_nothing(

@@ -18,7 +18,7 @@ from envoy.live.upstreams import HttpApplication
 from envoy.meshes import Specs, backend, gateway_route_spec, listening, to_router
 from envoy.server_processes import WithoutOrder, serving
 
-from reconciler.envoy.instance_source import InstancesFile
+from reconciler.envoy.instances_file import InstancesFile
 
 CHANGES = amount("nodes replaced under load by the API", test=3, full=60)
 DELAYED = amount("nodes replaced under load by the API with slow names", test=1, full=20)

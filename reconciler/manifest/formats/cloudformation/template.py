@@ -128,12 +128,7 @@ def _translate(
     context: DocumentContext, resolver: Resolver, name: str, resource: MappingNode, kind: str
 ) -> Iterator[DeclaredResource | Unnamed]:
     path: Path = ("Resources", name)
-    for attribute_name, member in resource.members.items():
-        if attribute_name not in _ATTRIBUTES:
-            message = "is not an attribute of a resource"
-            hint = did_you_mean(attribute_name, _ATTRIBUTES)
-            where = (*path, attribute_name)
-            context.report(Code.UNKNOWN_FIELD, member.position, message, where, hint)
+    _report_unknown_attributes(context, resource, path)
     if "Condition" in resource.members and not _is_created(context, resolver, name, resource):
         return
     path = (*path, "Properties")
@@ -174,6 +169,14 @@ def _translate(
         documents.tags_by_key(document),
         Options(protect=_is_retained(context, name, resource)),
     )
+
+
+def _report_unknown_attributes(context: DocumentContext, resource: MappingNode, path: Path) -> None:
+    for name, member in resource.members.items():
+        if name not in _ATTRIBUTES:
+            message = "is not an attribute of a resource"
+            hint = did_you_mean(name, _ATTRIBUTES)
+            context.report(Code.UNKNOWN_FIELD, member.position, message, (*path, name), hint)
 
 
 def _is_created(

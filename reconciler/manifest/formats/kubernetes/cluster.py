@@ -70,7 +70,7 @@ class Cluster:
         return self._objects.resources
 
     def add_namespace(self, root: MappingNode, inputs: Inputs) -> None:
-        """Record the labels of a Namespace. A variable without a value is no error there."""
+        """Record the labels of a Namespace. A variable without a value is not an error there."""
         silent = DiagnosticList(SourceText("", "", []))
         variables = Substitution(inputs.variables, {}, silent, _NOT_SUBSTITUTED_IF_SELECTED)
         with suppress(TooManyDiagnosticsError):

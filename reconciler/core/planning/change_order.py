@@ -1,4 +1,4 @@
-"""The order of deletes: a resource after its children and everything that refers to it.
+"""The order of changes: parents first, and deletes after everything that refers to the resource.
 
 It is not documented whether a service that is a backend of a node can be deleted, so a node is
 deleted before the services that are its backends. If nodes and services refer to each other in a
@@ -6,12 +6,35 @@ cycle, the nodes are updated first to drop the service from their backends.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from reconciler.core.changes import Delete, Difference, Unlinked
+from reconciler.core.changes import Change, Delete, Difference, Unlinked
 from reconciler.core.kinds import KINDS, mentioned_by, parent_of, referenced_keys, without_mentions
 from reconciler.core.resources import Key
+
+
+def order_changes(changes: Iterable[Change], before_parent: Collection[Key]) -> tuple[Change, ...]:
+    """Return creates and updates with parents first, then deletes with children first.
+
+    Changes of ``before_parent``, deletes included, come right before the change of their parent.
+    """
+    writes: list[Change] = []
+    deletes: list[Delete] = []
+    for change in changes:
+        if isinstance(change, Delete) and change.key not in before_parent:
+            deletes.append(change)
+        else:
+            writes.append(change)
+    writes.sort(key=lambda change: _sort_key(change.key, before_parent))
+    return (*writes, *order_deletes(deletes))
+
+
+def _sort_key(key: Key, before_parent: Collection[Key]) -> tuple[float, Key]:
+    parent = parent_of(key)
+    if key in before_parent and parent is not None:
+        return KINDS[parent.kind].wave - 0.5, key
+    return KINDS[key.kind].wave, key
 
 
 def order_deletes(deletes: Collection[Delete]) -> list[Delete]:

@@ -1,0 +1,150 @@
+"""Starts processes of the command as forks of one process that has imported everything.
+
+Most of the CPU time of a process in a test would be that of its imports. The tests of single
+commands in ``cli`` start them as users do.
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import reconciler
+
+PR_SET_CHILD_SUBREAPER = 36
+MAX_REQUEST_BYTES = 1 << 17
+# A process that has imported gRPC may not fork.
+WITH_GRPC = ("envoy.ads_server", "envoy.serve", "envoy.server_tls", "wiring.control_plane")
+IMPORTED_LATER = {f"reconciler.{name}" for name in ("__main__", *WITH_GRPC)}
+READY, DONE = b"ready", b"done"
+# Coverage sets this variable, and then measures each process of Python that inherits it.
+MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+
+_opened = ExitStack()
+_origins: list["_Origin"] = []
+
+
+def start(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
+    """Return a new process of ``reconciler``; the options are those of ``subprocess.Popen``."""
+    if sys.platform != "linux" or MEASURES_PROCESSES in os.environ:
+        command = [sys.executable, "-m", "reconciler", *arguments]
+        return subprocess.Popen(command, text=True, **options)
+    if not _origins:
+        _origins.append(_opened.enter_context(_origin()))
+    return _Fork(_origins[0], arguments, text=True, **options)
+
+
+def end() -> None:
+    """End the process that forks."""
+    _opened.close()
+    _origins.clear()
+
+
+class _Origin:
+    """The process that forks. Each fork becomes a child of this process, which can wait for it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def fork(self, arguments: Sequence[str], cwd: Any, env: Any, files: list[int]) -> int:
+        """Return the id of a new process with these standard streams."""
+        environment = dict(os.environ if env is None else env)
+        request = json.dumps([arguments, str(cwd or Path.cwd()), environment])
+        _adopt_orphans(adopted=True)
+        try:
+            socket.send_fds(self._connection, [request.encode()], files)
+            process = int(self._connection.recv(64))
+            assert self._connection.recv(64) == DONE
+        finally:
+            _adopt_orphans(adopted=False)
+        return process
+
+
+class _Fork(subprocess.Popen[str]):
+    def __init__(self, origin: _Origin, arguments: Sequence[str], **options: Any) -> None:
+        self._origin = origin
+        super().__init__(arguments, **options)
+
+    def _execute_child(self, args: Any, *rest: Any) -> None:
+        cwd, env, (stdin, _, _, stdout, _, stderr) = rest[4], rest[5], rest[9:15]
+        # One that is not given is that of this process.
+        files = [number if end == -1 else end for number, end in enumerate((stdin, stdout, stderr))]
+        self.pid = self._origin.fork(args, cwd, env, files)
+        self._child_created = True
+        self._close_pipe_fds(*rest[9:15])  # type: ignore[attr-defined]
+
+
+def _adopt_orphans(*, adopted: bool) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopted), 0, 0, 0)
+
+
+@contextmanager
+def _origin() -> Iterator[_Origin]:
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        command = [sys.executable, "-P", __file__, str(its.fileno())]
+        process = subprocess.Popen(command, pass_fds=[its.fileno()])
+    with process, closing(ours):
+        assert ours.recv(64) == READY
+        yield _Origin(ours)
+
+
+def _serve(connection: socket.socket) -> None:
+    """Fork at each request; return in the new process."""
+    for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+        if module.name not in IMPORTED_LATER:
+            importlib.import_module(module.name)
+    assert "grpc" not in sys.modules
+    assert threading.active_count() == 1
+    gc.collect()
+    gc.freeze()
+    connection.send(READY)
+    while True:
+        request, files, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
+        if not request:
+            sys.exit()
+        # The parent of the new process ends at once, so that the tests adopt it.
+        between = os.fork()
+        if not between:
+            process = os.fork()
+            if not process:
+                connection.close()
+                arguments, directory, environment = json.loads(request)
+                _become(arguments, directory, environment, files)
+                return
+            connection.send(str(process).encode())
+            os._exit(0)
+        os.waitpid(between, 0)
+        connection.send(DONE)
+        for file in files:
+            os.close(file)
+
+
+def _become(
+    arguments: list[str], directory: str, environment: dict[str, str], files: list[int]
+) -> None:
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["reconciler", *arguments]
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    runpy.run_module("reconciler", run_name="__main__", alter_sys=True)
