@@ -20,10 +20,11 @@ from reconciler.settings.lock_schemes import LOCK_USAGE
 from reconciler.settings.name_defaults import parse_name_defaults
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, POLICIES, OptionType, is_lock
 from reconciler.settings.target_labels import LABELS, check_labels
-from reconciler.settings.target_matrix import MATRIX_FIELDS, expand, is_matrix
-from reconciler.settings.toml_lines import line_of
+from reconciler.settings.target_matrix import MATRIX_FIELDS, expand_all
+from reconciler.settings.toml_lines import place_in
 
 if TYPE_CHECKING:
+    from reconciler.core.fleet.rollout import RolloutRules
     from reconciler.settings.notify_tables import NotifyConfig
 
 CONFIG_FILE = "reconciler.toml"
@@ -94,6 +95,7 @@ class ConfigFile:
         path: The file, or None if there is none.
         name_defaults: The checked tables of ``[[defaults]]``.
         notify: The receivers of ``[[notify]]``.
+        rollout: The waves of ``[rollout]``; None without the table.
     """
 
     common: Mapping[str, Any] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class ConfigFile:
     acm: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     name_defaults: tuple[Mapping[str, Any], ...] = ()
     notify: "tuple[NotifyConfig, ...]" = ()
+    rollout: "RolloutRules | None" = None
 
 
 def read_bounded(path: Path) -> bytes:
@@ -163,6 +166,7 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_stored_certificate(chosen, arn, table)
     name_defaults = parse_name_defaults(chosen, document.pop("defaults", []))
     notify = _parse_notify(chosen, document.pop("notify", []))
+    rollout = document.pop("rollout", None)
     # An option and a command have the name history: text is of the option.
     commands = {
         name: document.pop(name)
@@ -174,40 +178,10 @@ def read_file(path: Path | None) -> ConfigFile:
         _check_options(chosen, f"{command}.", table, command)
     for name, table in targets.items():
         _check_target(chosen, name, table)
-    expanded = _expanded(chosen, text, targets)
-    return ConfigFile(document, commands, expanded, chosen, acm, name_defaults, notify)
-
-
-def _expanded(
-    file: Path, text: str, tables: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """Return the tables of all targets.
-
-    Raises:
-        UsageError: If a matrix is invalid, two targets have one name, or there are too many.
-    """
-
-    def place(name: str, *fields: str) -> str:
-        path = ("targets", name, *fields)
-        line = line_of(text, path)
-        return f"{file}:{line}: {'.'.join(path)}" if line else f"{file}: {'.'.join(path)}"
-
-    targets: dict[str, Mapping[str, Any]] = {}
-    written_as: dict[str, str] = {}
-    for name, table in tables.items():
-        found = expand(name, table, partial(place, name)) if is_matrix(table) else {name: table}
-        for target, target_table in found.items():
-            if target in written_as or (target in BUILT_IN and is_matrix(table)):
-                other = written_as.get(target)
-                reason = f"targets.{other} has it too" if other else "it is built in"
-                raise UsageError(f"{place(name)}: the name {shown(target)} is taken: {reason}")
-            targets[target], written_as[target] = target_table, name
-        if len(targets) > limits.MAX_TARGETS:
-            raise UsageError(
-                f"{place(name)}: with it the file has {len(targets):,} targets, and it may have"
-                f" {limits.MAX_TARGETS:,}"
-            )
-    return targets
+    place = partial(place_in, chosen, text)
+    expanded = expand_all(targets, partial(place, "targets"), BUILT_IN)
+    rules = _parse_rollout(place, rollout, expanded)
+    return ConfigFile(document, commands, expanded, chosen, acm, name_defaults, notify, rules)
 
 
 def _parse_toml(text: str) -> dict[str, Any]:
@@ -231,6 +205,17 @@ def _parse_notify(file: Path, tables: Any) -> "tuple[NotifyConfig, ...]":
     from reconciler.settings.notify_tables import parse_notify_tables  # noqa: PLC0415
 
     return parse_notify_tables(file, tables)
+
+
+def _parse_rollout(
+    place: Callable[..., str], table: Any, targets: Collection[str]
+) -> "RolloutRules | None":
+    if table is None:
+        return None
+    # Most files have no waves.
+    from reconciler.settings.rollout_table import parse_rollout  # noqa: PLC0415
+
+    return parse_rollout(place, table, [name for name in targets if name not in BUILT_IN])
 
 
 def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:

@@ -5,7 +5,8 @@ contain ``{account}``, ``{account_name}`` and ``{region}``.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -26,6 +27,37 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 def is_matrix(table: Table) -> bool:
     """Whether the table of a target has a field that only a matrix has."""
     return not MATRIX_FIELDS.isdisjoint(table)
+
+
+def expand_all(
+    tables: Mapping[str, Table], place: Callable[..., str], built_in: Collection[str]
+) -> dict[str, Table]:
+    """Return the tables of all targets.
+
+    Args:
+        tables: The tables of the file, some of them matrices.
+        place: Returns the file, the line and the name of a field of a table, for a message.
+        built_in: Names that no target of a matrix may have.
+
+    Raises:
+        UsageError: If a matrix is invalid, two targets have one name, or there are too many.
+    """
+    targets: dict[str, Table] = {}
+    written_as: dict[str, str] = {}
+    for name, table in tables.items():
+        found = expand(name, table, partial(place, name)) if is_matrix(table) else {name: table}
+        for target, target_table in found.items():
+            if target in written_as or (target in built_in and is_matrix(table)):
+                other = written_as.get(target)
+                reason = f"targets.{other} has it too" if other else "it is built in"
+                raise UsageError(f"{place(name)}: the name {shown(target)} is taken: {reason}")
+            targets[target], written_as[target] = target_table, name
+        if len(targets) > limits.MAX_TARGETS:
+            raise UsageError(
+                f"{place(name)}: with it the file has {len(targets):,} targets, and it may have"
+                f" {limits.MAX_TARGETS:,}"
+            )
+    return targets
 
 
 def expand(name: str, table: Table, place: Place) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,13 @@
 
 import tomllib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+
+def place_in(file: Path, text: str, *path: str) -> str:
+    """Return the file, the line and the name of the key or table at ``path``, for a message."""
+    line = line_of(text, path)
+    return f"{file}:{line}: {'.'.join(path)}" if line else f"{file}: {'.'.join(path)}"
 
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
