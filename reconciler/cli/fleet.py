@@ -23,6 +23,7 @@ from reconciler.cli.output import (
 from reconciler.cli.progress import counter
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.rollout import RolloutRules
 from reconciler.core.report import fleet_exit_code
 from reconciler.core.resources import shorten_list
 from reconciler.render.fleet import FLEET_FORMATS, Section
@@ -82,6 +83,23 @@ def members_of(invocation: Invocation) -> list[Invocation]:
             " into it"
         )
     return [invocation.for_target(name) for name in invocation.targets]
+
+
+def rollout_of(invocation: Invocation) -> RolloutRules | None:
+    """Return the waves of the selected targets; None without [rollout].
+
+    Raises:
+        UsageError: If a target is built in, so that it is in no wave.
+    """
+    rules = invocation.file.rollout
+    if rules is None:
+        return None
+    outside = set(invocation.targets).difference(*rules.waves)
+    if outside:
+        raise UsageError(
+            f"{min(outside)} is in no wave of [rollout]: run it alone, with --target {min(outside)}"
+        )
+    return rules.of(invocation.targets)
 
 
 def run_each(

@@ -14,6 +14,7 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.fleet import (
     Ended,
     print_messages,
+    rollout_of,
     run_each,
     shows_table,
     unmatched_by_all,
@@ -32,7 +33,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
-from reconciler.core.resources import Desired
+from reconciler.core.resources import Desired, shorten_list
 from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.targets import read_share
 
@@ -118,8 +119,10 @@ def plan_targets(
     """Return the plans of all targets, which stay open until ``opened`` is closed.
 
     Raises:
-        UsageError: If the settings of a target are invalid, or a pattern matches nothing anywhere.
+        UsageError: If the settings of a target are invalid, it is in no wave of [rollout], or a
+            pattern matches nothing anywhere.
     """
+    rollout_of(invocation)
     prepare = partial(_prepare, shared=Shared.of_fleet(), opened=opened)
     planned = run_each(invocation, members, prepare, account_of)
     report_plans(invocation, planned)
@@ -140,17 +143,43 @@ def report_plans(invocation: Invocation, planned: Sequence[Ended[Planned]]) -> N
 def apply_targets(
     invocation: Invocation, members: Sequence[Invocation], planned: Sequence[Ended[Pending]]
 ) -> list[Ended[AppliedTarget]]:
-    """Apply the plan of each target that has one."""
+    """Apply the plan of each target that has one, and with [rollout] wave after wave.
+
+    A target that does not end with 0 stops the waves after it, and the rest of its own wave beyond
+    ``max_unavailable``. Their targets have an error, unless there is nothing to write.
+    """
     pending = {end.target: end.result for end in planned if end.result is not None}
+    by_name = {member["target"]: member for member in members if member["target"] in pending}
+    codes = {end.target: end.code for end in planned}
+    rules = rollout_of(invocation)
+    steps = rules.steps if rules else ((1, tuple(codes)),)
+    applied: list[Ended[AppliedTarget]] = []
+    reason = ""
     with stop_on_signals(message=FINISHING_MESSAGE) as stop:
-        applied = run_each(
-            invocation,
-            [member for member in members if member["target"] in pending],
-            lambda member: _apply_one(member, pending[member["target"]], stop),
-            account_of,
-        )
+        for wave, names in steps:
+            if reason:
+                waiting = (name for name in names if name in pending and pending[name].writes)
+                applied += (Ended(name, None, ExitCode.PENDING, reason) for name in waiting)
+                continue
+            ended = run_each(
+                invocation,
+                [by_name[name] for name in names if name in by_name],
+                lambda member: _apply_one(member, pending[member["target"]], stop),
+                account_of,
+            )
+            applied += ended
+            codes |= {end.target: end.result.code if end.result else end.code for end in ended}
+            reason = _stop_reason(wave, {name: codes[name] for name in names})
     print_messages(applied, has_table=shows_table(invocation))
     return applied
+
+
+def _stop_reason(wave: int, codes: Mapping[str, ExitCode]) -> str:
+    """Return why no further target of a rollout is reached; empty if all codes are 0."""
+    bad = [f"{name} ({code.word})" for name, code in codes.items() if code]
+    if not bad:
+        return ""
+    return f"not reached: wave {wave} of the rollout stopped at {shorten_list(bad)}"
 
 
 def make_plan(invocation: Invocation, context: RunContext) -> MadePlan:

@@ -743,13 +743,14 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
 
 
 def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
-    job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
+    job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint
 ) -> None:
     regions = [f"r{number:02}" for number in range(12)]
     write(
         "reconciler.toml",
-        f'[targets.shop]\nregions = {regions}\nendpoint_url = "{mesh_api.url}"\n'
-        'owner = "platform"\nsource = "manifests"\n',
+        f'[targets.shop]\nregions = {regions}\nendpoint_url = "{endpoint.url}"\n'
+        'owner = "platform"\nsource = "manifests"\n'
+        '[rollout]\nwaves = [["shop-r0[0-3]"], ["shop-r0[4-7]"], ["shop-r0[89]", "shop-r1*"]]\n',
     )
     write("manifests/a.yaml", mesh_yaml("a"))
     base = commit_all(here)
@@ -775,11 +776,22 @@ def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
     git(here, "switch", "--quiet", "main")
     git(here, "merge", "--quiet", "--no-ff", "change")
     forge.merged.append(git(here, "rev-parse", "HEAD"))
+    # Each of the second wave tries twice.
+    calls = list(range(5, 13))
+    fault = {"operation": "UpdateMesh", "calls": calls, "fault": "error", "status": 400}
+    urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [fault]})
+    stopped = job("push", base=base, target="shop-*")
+    assert (stopped.code, stopped.err) == (1, "")
+    (comment,) = forge.bodies
+    later = "`shop-r08`, `shop-r09`, `shop-r10`, `shop-r11`"
+    assert "- **error** `shop-r04`, `shop-r05`, `shop-r06`, `shop-r07`: " in comment
+    assert f"- **pending** {later}: `not reached: wave 2 of the rollout stopped at" in comment
+    # The rest was reviewed, so the job may run again.
     result = job("push", base=base, target="shop-*")
     assert (result.code, result.err) == (0, "")
-    assert result.out.count("Applied: 1 updated.") == 13
+    assert result.out.count("Applied: 1 updated.") == 8 + 1
     (comment,) = forge.bodies
-    assert f"- **ok** {heading}: `Applied: 1 updated.`" in comment
+    assert "and 3 more (8 targets): `Applied: 1 updated.`" in comment
     assert job("schedule", target="shop-*").code == 0
     write("manifests/b.yaml", mesh_yaml("b"))
     commit_all(here)

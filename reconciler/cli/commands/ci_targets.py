@@ -68,7 +68,7 @@ def run_task(invocation: Invocation, forge: Forge, review: ReviewState, token: s
             print_error(objection)
             return JobResult(code, body(objection), fingerprint, changes)
         applied = apply_targets(invocation, members, planned)
-    return _applied(review, sections, applied, fingerprint, changes)
+    return _applied(review, planned, sections, applied)
 
 
 def _check_manifests(
@@ -117,13 +117,15 @@ def _plan_part(section: Section, pending: Pending | None) -> Part:
 
 def _applied(
     review: ReviewState,
+    planned: Sequence[Ended[Pending]],
     sections: Sequence[Section],
     applied: Sequence[Ended[AppliedTarget]],
-    fingerprint: str,
-    changes: int,
 ) -> JobResult:
     reports = {end.target: end for end in applied}
-    parts, remaining = [], []
+    plans = {end.target: end.result.plan for end in planned if end.result is not None}
+    fingerprint = fleet_fingerprint([*plans.values()])
+    changes = sum(len(plan.changes) for plan in plans.values())
+    parts = []
     for section in sections:
         end = reports.get(section.target)
         if end is None or end.result is None:
@@ -131,13 +133,14 @@ def _applied(
             parts.append(Part(failed, []))
             continue
         report = end.result.report
-        remaining.append(remaining_plan(report))
+        plans[section.target] = remaining_plan(report)
         parts.append(Part(end.section(_show_report), markdown.report_blocks(report)))
     code = fleet_exit_code([part.section.code for part in parts])
     print_result(as_text([part.section for part in parts], code, "", _PAGE))
-    body = render_fleet(review.marker, parts, fingerprint)
     # The remaining changes were reviewed with all others, so the job may be run again.
-    return JobResult(code, body, fingerprint, changes, fleet_fingerprint(remaining))
+    approved = fleet_fingerprint([*plans.values()])
+    body = render_fleet(review.marker, parts, fingerprint)
+    return JobResult(code, body, fingerprint, changes, approved)
 
 
 def _show_report(applied: AppliedTarget) -> tuple[ExitCode, str, str]:

@@ -4,7 +4,7 @@ A revision is a commit, or the fingerprint of a directory. Its rollout begins in
 next wave begins when every target of the waves before has been in sync with it for the soak.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -53,6 +53,21 @@ class RolloutRules:
     def wave_of(self, target: str) -> int:
         """Return the index of the wave of ``target``."""
         return next(index for index, wave in enumerate(self.waves) if target in wave)
+
+    def of(self, targets: Collection[str]) -> "RolloutRules":
+        """Return the rules of these targets alone; a wave may then be empty."""
+        waves = (tuple(name for name in wave if name in targets) for wave in self.waves)
+        return replace(self, waves=tuple(waves))
+
+    @property
+    def steps(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """The number of each wave, from 1, with the targets that take a change at once."""
+        size = self.max_unavailable
+        return tuple(
+            (number, wave[first : first + size])
+            for number, wave in enumerate(self.waves, 1)
+            for first in range(0, len(wave), size)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,3 +157,14 @@ def test_no_wave_begins_before_the_ones_before_it_are_in_sync(seed: int) -> None
                         RULES.wave_of(name) < rollout.wave
                     )
                     known[name] = TargetReport(rollout.revision, Progress.IN_SYNC)
+
+
+def test_a_single_run_takes_the_targets_of_a_wave_in_steps() -> None:
+    assert RULES.steps == (
+        (1, ("dev",)),
+        (2, ("stage-1", "stage-2")),
+        (3, ("prod-1", "prod-2")),
+        (3, ("prod-3",)),
+    )
+    some = RULES.of({"prod-3", "prod-1", "stage-2"})
+    assert some.steps == ((2, ("stage-2",)), (3, ("prod-1", "prod-3")))

@@ -1,0 +1,92 @@
+"""Twelve targets in four waves, each wave with an endpoint of its own that counts its writes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import urllib3
+
+from reconciler.endpoint import LocalEndpoint
+
+WAVES = ("dev", "stage", "early", "prod")
+REGIONS = ("eu-north-1", "eu-west-1", "us-east-1")
+TARGETS = [f"{wave}-{region}" for wave in WAVES for region in REGIONS]
+_TABLE = """[targets.{wave}]
+regions = {regions}
+endpoint_url = "{url}"
+owner = "shop"
+policy = "sync"
+tag_index_lag = 0
+"""
+
+
+class RolloutWorld:
+    """The endpoints of the waves, in the order of the waves."""
+
+    def __init__(self, directory: Path, urls: Sequence[str]) -> None:
+        self._directory = directory
+        self._urls = dict(zip(WAVES, urls, strict=True))
+        self._before = dict.fromkeys(WAVES, 0)
+
+    def configure(self, more: str = "", *, first: str = "") -> None:
+        """Write reconciler.toml; ``more`` is of the table [rollout]."""
+        tables = (
+            _TABLE.format(wave=wave, regions=json.dumps(REGIONS), url=url)
+            for wave, url in self._urls.items()
+        )
+        waves = json.dumps([[f"{wave}-*"] for wave in WAVES])
+        text = "".join([first, *tables, f"[rollout]\nwaves = {waves}\n", more])
+        (self._directory / "reconciler.toml").write_text(text)
+
+    def writes(self) -> list[int]:
+        """Return the number of writes at each wave since the last call."""
+        now = {wave: self._writes(url) for wave, url in self._urls.items()}
+        counts = [now[wave] - self._before[wave] for wave in WAVES]
+        self._before = now
+        return counts
+
+    def meshes(self, wave: str) -> list[dict[str, int]]:
+        """Return the versions of the meshes of each target of a wave."""
+        found = []
+        for region in REGIONS:
+            with self.client(wave, region) as client:
+                listed = client.list_meshes()["meshes"]
+            found.append({mesh["meshName"]: mesh["version"] for mesh in listed})
+        return found
+
+    def fail(self, wave: str, operation: str) -> None:
+        """Let an operation fail at a wave."""
+        faults = {"faults": [{"operation": operation, "fault": "error", "status": 400}]}
+        answer = urllib3.request("PUT", f"{self._urls[wave]}/_endpoint/faults", json=faults)
+        assert answer.status < 300, answer.data
+
+    def mend(self, wave: str) -> None:
+        """End the faults of a wave."""
+        urllib3.request("DELETE", f"{self._urls[wave]}/_endpoint/faults")
+
+    @contextmanager
+    def client(self, wave: str, region: str) -> Iterator[Any]:
+        """Yield a client of one target, for changes behind our back."""
+        client = boto3.client("appmesh", endpoint_url=self._urls[wave], region_name=region)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _writes(self, url: str) -> int:
+        calls: dict[str, int] = urllib3.request("GET", f"{url}/_endpoint/calls").json()["calls"]
+        reads = ("Describe", "List", "Get")
+        return sum(count for name, count in calls.items() if not name.startswith(reads))
+
+
+@contextmanager
+def rollout_world(directory: Path) -> Iterator[RolloutWorld]:
+    """Serve the endpoints of all waves."""
+    with ExitStack() as opened:
+        urls = [opened.enter_context(LocalEndpoint(None)).url for _ in WAVES]
+        world = RolloutWorld(directory, urls)
+        world.configure()
+        yield world
