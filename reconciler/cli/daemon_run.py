@@ -5,16 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from reconciler import engine
 from reconciler.cli.run_context import RunContext, record_applied
 from reconciler.cli.signals import StopRequest
+from reconciler.core.changes import Delete
 from reconciler.core.errors import RepositoryError
+from reconciler.core.planning.guards import HourlyDeletes
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon.cycle import commit_facts
+from reconciler.daemon.delete_budget import DeleteBudget
 from reconciler.daemon.loop import CycleRequest
 from reconciler.history.recorder import RecordedRun, Recorder
 from reconciler.manifest.loading import LoadResult
@@ -36,6 +40,7 @@ class DaemonRun:
         lease: Returns the state of the lock; None without one.
         request: The request that the cycle fulfills; without fields set if there is none.
         recorded: The record of the cycle.
+        deletes: Counts the deletes on all targets of this process; None without a limit.
     """
 
     context: RunContext
@@ -49,6 +54,8 @@ class DaemonRun:
     request: CycleRequest = field(default_factory=CycleRequest)
     recorded: RecordedRun = field(init=False)
     notifier: Notifier = field(default_factory=Notifier)
+    deletes: DeleteBudget | None = None
+    _reserved_deletes: int = 0
     _report: Report | None = None
     _calls_before: Mapping[str, int] = field(default_factory=dict)
     _is_whole: bool = False
@@ -103,12 +110,25 @@ class DaemonRun:
         """Return the plan for ``desired``."""
         self.on_heartbeat()
         self._is_whole = incomplete_reason is None
-        return self.context.propose(
+        propose = partial(
+            self.context.propose,
             desired,
             incomplete_reason=incomplete_reason,
             settled=settled,
             allow_rewind=self.request.allow_rewind,
         )
+        # A replica that does not write takes nothing from the budget of the other targets.
+        if self.deletes is None or not self.may_write():
+            return propose()
+        limit = self.context.invocation["max_deletes_per_hour"]
+        while True:
+            counted = self.deletes.count()
+            plan = propose(hourly_deletes=HourlyDeletes(counted, limit))
+            deletes = sum(isinstance(change, Delete) for change in plan.changes)
+            # Another target may have taken them after they were counted.
+            if self.deletes.reserve(deletes, counted):
+                self._reserved_deletes = deletes
+                return plan
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Apply ``plan``, except the changes in ``waiting``, and return the report."""
@@ -154,6 +174,7 @@ class DaemonRun:
             ``status`` with the number of API calls and responses.
         """
         self.metrics.count_cycle(status)
+        self._settle_deletes()
         if status.exit_code is not None:
             if self._report is not None:
                 self.recorded.record_end(self._report, status.exit_code, self._calls())
@@ -168,6 +189,16 @@ class DaemonRun:
             recheck_seconds=cycles * status.interval_seconds,
             description_seconds=self.cache.description_cycles * status.interval_seconds,
         )
+
+    def _settle_deletes(self) -> None:
+        outcomes = self._report.outcomes if self._report else ()
+        made = sum(
+            isinstance(outcome, Applied | Failed) and isinstance(outcome.change, Delete)
+            for outcome in outcomes
+        )
+        if self.deletes is not None:
+            self.deletes.settle(self._reserved_deletes, made)
+        self._reserved_deletes = 0
 
     def _calls(self) -> dict[str, int]:
         """Return the number of API calls of this cycle, by operation."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from reconciler.cli.command import Invocation
 from reconciler.cli.shared_parts import Shared
 from reconciler.core.errors import UsageError
+from reconciler.daemon.delete_budget import DeleteBudget
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.targets.session import Connection, Sessions
-from reconciler.wiring.locks import name_process, open_membership
+from reconciler.wiring.locks import name_process, open_membership, steady_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class FleetParts:
         files: The watches of files.
         holder: The name of this process in the leases.
         member: Divides the targets among several daemons; None if this one has all.
+        deletes: Counts the deletes on all targets.
     """
 
     shared: Shared
@@ -31,6 +33,7 @@ class FleetParts:
     files: SharedWatch
     holder: str
     member: FleetMember | None
+    deletes: DeleteBudget
 
     def has(self, target: str) -> bool:
         """Return whether this process is to reconcile ``target``."""
@@ -44,9 +47,9 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
         UsageError: If --members has no lock, or its store is invalid.
     """
     shared, turns = Shared.of_daemons(len(targets)), Turns(invocation["targets_at_once"])
-    members = invocation["members"]
+    members, deletes = invocation["members"], DeleteBudget(steady_seconds)
     if not members:
-        return FleetParts(shared, turns, files, name_process(), None)
+        return FleetParts(shared, turns, files, name_process(), None, deletes)
     if not invocation["lock"]:
         raise UsageError(
             "--members needs --lock: the lease of each target keeps two daemons from writing to it"
@@ -57,4 +60,5 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
     )
     sessions = shared.sessions or Sessions()
     membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
-    return FleetParts(shared, turns, files, membership.name, FleetMember(membership, targets))
+    member = FleetMember(membership, targets)
+    return FleetParts(shared, turns, files, member.name, member, deletes)

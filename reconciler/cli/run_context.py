@@ -19,7 +19,7 @@ from reconciler.cli.shared_parts import ALONE, ReadManifests, Shared
 from reconciler.cli.whole_source import find_incomplete_reason
 from reconciler.core.changes import Delete, Update
 from reconciler.core.errors import ManifestError, RepositoryError, UsageError
-from reconciler.core.planning.guards import ALLOWED, GuardSettings, Limit, Policy
+from reconciler.core.planning.guards import ALLOWED, GuardSettings, HourlyDeletes, Limit, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.selection import Selection
 from reconciler.core.report import Report
@@ -69,6 +69,7 @@ class RunContext:
         only: Sequence[str] = (),
         settled: frozenset[Key] = frozenset(),
         allow_rewind: bool = False,
+        hourly_deletes: HourlyDeletes | None = None,
     ) -> Plan:
         """Return the plan for ``desired``.
 
@@ -79,6 +80,7 @@ class RunContext:
             only: Patterns that limit the plan in addition to --only and --except.
             settled: Keys whose last write by this process is complete.
             allow_rewind: Whether a commit that does not descend from the last one may delete.
+            hourly_deletes: The deletes of a daemon of many targets.
         """
         allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
         # Read before the guard reads it, so that a record of another run shows.
@@ -94,7 +96,10 @@ class RunContext:
                 desired,
                 owner=self.config.owner,
                 guards=replace(
-                    self.guards, incomplete_reason=incomplete_reason, rewind_reason=rewind_reason
+                    self.guards,
+                    incomplete_reason=incomplete_reason,
+                    rewind_reason=rewind_reason,
+                    hourly_deletes=hourly_deletes,
                 ),
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),

@@ -178,6 +178,7 @@ class TargetDaemon:
                 self._recorder,
                 metrics=self.metrics,
                 notifier=self.notifier,
+                deletes=self._parts.deletes,
             )
             self._sources, sessions = context.source.names, self._parts.shared.sessions
             daemon = open_loop(

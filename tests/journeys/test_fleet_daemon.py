@@ -98,6 +98,26 @@ def check_metrics(fleet: Fleet) -> None:
 
 @pytest.mark.process
 @pytest.mark.measured
+def test_deletes_of_all_targets_share_the_budget_of_an_hour(
+    cli: Cli, write: Write, endpoint: LocalEndpoint, start_fleet: StartFleet
+) -> None:
+    write("manifests/a.yaml", mesh_yaml("a") + "---\n" + mesh_yaml("b"))
+    fleet = start_fleet(*LONG, "--max-deletes-per-hour", "2")
+    eventually(lambda: fleet.health(*NAMES) == {"in sync"})
+    write("manifests/a.yaml", mesh_yaml("a"))
+    eventually(lambda: all(row["cycle"] == 2 for row in fleet.targets().values()))
+    eventually(lambda: fleet.health(*NAMES) == {"in sync", "withheld"})
+    left = [meshes(endpoint.url, account) for account in ACCOUNTS.values()]
+    assert sorted(map(len, left)) == [1, 1, 2]
+    withheld = NAMES[[len(names) for names in left].index(2)]
+    shown = cli("status", "--url", fleet.url, "--target", withheld)
+    assert "exceed --max-deletes-per-hour 2" in " ".join(shown.out.split())
+    log = fleet.stop()
+    assert log.count("so nothing is deleted: pass --max-deletes-per-hour 3") == 1
+
+
+@pytest.mark.process
+@pytest.mark.measured
 def test_a_target_that_hangs_delays_no_other_and_no_end(
     write: Write, endpoint: LocalEndpoint, start_fleet: StartFleet
 ) -> None:

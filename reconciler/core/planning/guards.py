@@ -54,6 +54,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class HourlyDeletes:
+    """The deletes on all targets of a daemon: those of the last hour, and their limit."""
+
+    made: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class GuardSettings:
     """The limits of a run.
 
@@ -66,6 +74,7 @@ class GuardSettings:
 
     policy: Policy = Policy.UPSERT_ONLY
     max_deletes: int = 1
+    hourly_deletes: HourlyDeletes | None = None
     max_updates: Limit = Limit()
     allow_empty: bool = False
     incomplete_reason: str | None = None
@@ -148,6 +157,13 @@ def _delete_guard(
     if deletes > guards.max_deletes:
         causes.append(f"{deletes} deletes exceed --max-deletes {guards.max_deletes}")
         options.append(f"--max-deletes {deletes}")
+    hour = guards.hourly_deletes
+    if hour is not None and hour.made + deletes > hour.limit:
+        causes.append(
+            f"{hour.made} deletes on all targets in the last hour, and {deletes} here, exceed"
+            f" --max-deletes-per-hour {hour.limit}"
+        )
+        options.append(f"--max-deletes-per-hour {hour.made + deletes}")
     if guards.rewind_reason is not None:
         causes.append(guards.rewind_reason)
         options.append("--allow-rewind")

@@ -44,6 +44,16 @@ GUARDS_GROUP = (
         commands=FLEET_GUARD_COMMANDS,
     ),
     Option(
+        "max-deletes-per-hour",
+        OptionGroup.GUARDS,
+        "With several targets: maximum number of deletes on all together within an hour. A plan "
+        "that would exceed it deletes nothing.",
+        "N",
+        OptionType.COUNT,
+        default=10,
+        command="run",
+    ),
+    Option(
         "wide-share",
         OptionGroup.GUARDS,
         "With several targets: maximum share of them with changes other than creates, such as 50%. "

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.changes import Create, Delete, ReasonCode, Update
-from reconciler.core.planning.guards import GuardSettings, Limit, Policy
+from reconciler.core.planning.guards import GuardSettings, HourlyDeletes, Limit, Policy
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Unlisted, Unreadable
 
@@ -173,3 +173,17 @@ def test_over_the_limit_not_one_is_updated() -> None:
 )
 def test_a_limit_is_a_number_or_a_share(limit: Limit, owned: int, allowed: int | None) -> None:
     assert limit.allowed(owned) == allowed
+
+
+@pytest.mark.parametrize(("made", "deleted"), [(8, 2), (9, 0)])
+def test_deletes_of_the_last_hour_on_all_targets_count(made: int, deleted: int) -> None:
+    guards = GuardSettings(
+        policy=Policy.SYNC, max_deletes=2, hourly_deletes=HourlyDeletes(made, limit=10)
+    )
+    planned = plan(desired("a", DROP), present("b", DROP), present("c", DROP), guards=guards)
+    assert deletes(planned) == deleted
+    reason = (
+        "9 deletes on all targets in the last hour, and 2 here, exceed --max-deletes-per-hour 10,"
+        " so nothing is deleted: pass --max-deletes-per-hour 11"
+    )
+    assert {item.reason for item in planned.withheld} == (set() if deleted else {reason})
