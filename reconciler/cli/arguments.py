@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli.completion import complete_codes, complete_keys
 from reconciler.core.errors import UsageError
+from reconciler.core.fleet.rollout_news import RolloutCommand
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import is_glob
 from reconciler.settings.options import KEY_COMMANDS, PATH_COMMANDS
@@ -35,6 +36,17 @@ def arguments_of(command: str) -> list[click.Parameter]:
         found.append(
             click.Argument(
                 ["paths"], required=False, metavar="[copy]", type=task, callback=_as_tuple
+            )
+        )
+    elif command == "rollout":
+        commands = click.Choice([command.value for command in RolloutCommand])
+        found.append(
+            click.Argument(
+                ["paths"],
+                required=False,
+                metavar="[hold|resume]",
+                type=commands,
+                callback=_as_tuple,
             )
         )
     elif command == "history":

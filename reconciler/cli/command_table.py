@@ -209,6 +209,14 @@ characters. Times are in UTC.""",
         ),
         "The exit code is that of the cycle.",
     ),
+    "rollout": CommandHelp(
+        "Daemon",
+        "Show, hold or resume the rollout of a running daemon.",
+        ("rollout", "rollout hold --url http://127.0.0.1:9180"),
+        _ALWAYS,
+        """hold lets no further target take the new revision; targets that have it keep it. resume
+ends that, and a stop by a target that failed, drifted or had changes withheld.""",
+    ),
     "notify test": CommandHelp(
         "Daemon",
         "Send one notification to each receiver of reconciler.toml.",

@@ -1,5 +1,6 @@
 """The checks, errors and headers that all ASGI applications of the daemon share."""
 
+import hmac
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -110,6 +111,22 @@ class WebApplication:
             # The rest of the body is not read.
             raise HttpError(401, "the signature or token is missing or wrong", _CLOSE)
         return True
+
+    def require_command(self, scope: Message) -> None:
+        """Reject a request that is not a POST with the token.
+
+        Raises:
+            HttpError: The request is rejected.
+        """
+        headers: Headers = dict(scope["headers"])
+        require_method(scope, "POST")
+        require_same_origin(headers)
+        if self._access.token is None:
+            raise HttpError(403, "this daemon has no token file, so it accepts no cycle requests")
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        known = hmac.compare_digest(given.strip(), self._access.token.encode())
+        if scheme.lower() != b"bearer" or not known:
+            raise HttpError(401, "the token is missing or wrong", (b"www-authenticate", b"Bearer"))
 
     def _require_known_host(self, scope: Message) -> None:
         if not is_known_host(scope["headers"], self._hosts):

@@ -12,6 +12,7 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget
 from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
@@ -56,7 +57,19 @@ _SUMMARY = {
     "error": str | None,
     "link": str,
     "holder": str | None,
+    "waits_for": str | None,
 }
+_ROLLOUT = {
+    "revision": str | None,
+    "wave": int,
+    "waves": list,
+    "soaked_seconds": int | float,
+    "soak_seconds": int | float,
+    "is_held": bool,
+    "stopped_by": str,
+    "waits_for": str,
+}
+_ROLLOUT_TARGET = ("target", "revision", "progress")
 _MEMBER = {"name": str, "since": int | float, "targets": int, "is_self": bool}
 
 Result = TypeVar("Result")
@@ -118,6 +131,28 @@ def request_cycle(
     return _parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
+
+
+def fetch_rollout(url: str) -> tuple[str, RolloutStatus]:
+    """Return the rollout of the daemon at `url`, as the JSON text that was received and parsed.
+
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: No daemon of this version with a rollout responds at `url`.
+    """
+    text = _request(url, "GET", "/rollout")
+    return text, _parse(url, text, _rollout)
+
+
+def command_rollout(url: str, token: str, command: str) -> tuple[str, RolloutStatus]:
+    """Hold or resume the rollout of the daemon at `url`, and return it as `fetch_rollout` does.
+
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: As for `fetch_rollout`, or the token is wrong, or the command was not stored.
+    """
+    text = _request(url, "POST", f"/rollout/{command}", "{}", token=token)
+    return text, _parse(url, text, _rollout)
 
 
 def _request(
@@ -234,8 +269,21 @@ def _status(document: Any) -> DaemonStatus:
         lease=None if lease is None else LeaseStatus(**lease),
         is_leader=document["is_leader"],
         held_by=document.get("held_by"),
+        waits_for=document.get("waits_for"),
         next_cycle_at=cycle.get("next_at"),  # older daemons do not have it
     )
+
+
+def _rollout(document: Any) -> RolloutStatus:
+    if document["schema"] != SCHEMA:
+        raise ValueError(document["schema"])
+    _check_members(document, _ROLLOUT)
+    values = {name: document[name] for name in _ROLLOUT}
+    waves = tuple(
+        tuple(RolloutTarget(**{name: row[name] for name in _ROLLOUT_TARGET}) for row in wave)
+        for wave in document["waves"]
+    )
+    return RolloutStatus(**values | {"waves": waves})
 
 
 def _path(path: str, target: str | None) -> str:

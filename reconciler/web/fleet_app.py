@@ -5,6 +5,7 @@ from functools import partial
 from urllib.parse import quote, unquote
 
 from reconciler import pages
+from reconciler.core.fleet.rollout_news import RolloutCommand
 from reconciler.core.state.fleet_status import FleetStatus, MemberSummary
 from reconciler.serving.requests import JSON, Message, Receive, Send, read_body
 from reconciler.web.application import (
@@ -16,6 +17,8 @@ from reconciler.web.application import (
     require_method,
 )
 from reconciler.web.metrics import FleetScrape, exposition
+from reconciler.web.rollout_routes import ROOT as ROLLOUT
+from reconciler.web.rollout_routes import RolloutRoutes
 from reconciler.web.status_app import StatusApp
 
 ROOT = "/targets/"
@@ -37,6 +40,7 @@ class FleetApp(WebApplication):
         document: RenderFleet,
         access: Access,
         members: Callable[[], Sequence[MemberSummary]] = tuple,
+        rollout: RolloutRoutes | None = None,
     ) -> None:
         """Create the application.
 
@@ -45,11 +49,13 @@ class FleetApp(WebApplication):
             document: Renders the targets as JSON.
             access: Which requests are accepted.
             members: Returns the daemons that share the targets, this one among them.
+            rollout: Responds to requests about the rollout; None without one.
         """
         super().__init__(access)
         self._targets = targets
         self._document = document
         self._members = members
+        self._rollout = rollout
         self._reads: dict[str, Callable[[], Response]] = {
             "/status": self._status,
             "/metrics": self._metrics,
@@ -80,7 +86,9 @@ class FleetApp(WebApplication):
             for application in self._targets.values():
                 application.look_now()
             return Response(b"looking for new commits\n", status=202)
-        await read_body(receive)
+        body = await read_body(receive)
+        if path.startswith(ROLLOUT):
+            return await self._respond_rollout(scope, body)
         name = unquote(path.removeprefix(ROOT))
         if path.startswith(ROOT) and name in self._targets:
             require_method(scope, "GET", "HEAD")
@@ -95,6 +103,16 @@ class FleetApp(WebApplication):
             f"there is no such path: this daemon has {len(self._targets)} targets, so pass"
             f" --target NAME, or put {ROOT}NAME in front",
         )
+
+    async def _respond_rollout(self, scope: Message, body: bytes) -> Response:
+        command = path_of(scope).removeprefix(ROLLOUT).removeprefix("/")
+        if self._rollout is None or command not in ("", *RolloutCommand):
+            raise HttpError(404, "this daemon has no rollout: add [rollout] to reconciler.toml")
+        if command:
+            self.require_command(scope)
+            return await self._rollout.command(command, dict(scope["headers"]), body)
+        require_method(scope, "GET", "HEAD")
+        return self._rollout.show()
 
     def _fleet(self) -> FleetStatus:
         targets = (

@@ -23,7 +23,7 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetReport:
-    """What a target last did.
+    """The end of the last cycle of a target.
 
     Attributes:
         revision: The revision that its last cycle applied.
@@ -41,7 +41,7 @@ class RolloutRules:
     Attributes:
         waves: Names of the targets of each wave, in order.
         soak_seconds: Time for which the waves before must have been in sync.
-        stop_on: What stops the rollout until it is resumed.
+        stop_on: The progress that stops the rollout until it is resumed.
         max_unavailable: Number of targets of a wave that take a revision at once.
     """
 
@@ -142,13 +142,13 @@ class Rollout:
         return target in waiting[: rules.max_unavailable]
 
     def waits_for(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> str:
-        """Return what the next wave waits for; empty if there is no next one."""
+        """Return why the next wave waits; empty if there is no next one."""
         if self.wave >= len(rules.waves):
             return ""
         if self.is_held:
-            return "held: reconciler rollout resume"
+            return "held: run reconciler rollout resume"
         if self.stopped_by:
-            return f"stopped by {self.stopped_by}: mend it, then reconciler rollout resume"
+            return f"stopped by {self.stopped_by}: fix it, then run reconciler rollout resume"
         begun = (target for wave in rules.waves[: self.wave + 1] for target in wave)
         late = [target for target in begun if not self._is_in_sync(reports.get(target))]
         if late:

@@ -14,6 +14,7 @@ ALL_COMMANDS = (
     "show",
     "history",
     *DAEMON_CLIENT_COMMANDS,
+    "rollout",
     "notify test",
     "endpoint",
     "envoy bootstrap",

@@ -21,7 +21,7 @@ DAEMON_GROUP = (
         "URL of the daemon.",
         "URL",
         default="http://127.0.0.1:9180",
-        commands=(*DAEMON_CLIENT_COMMANDS, "describe"),
+        commands=(*DAEMON_CLIENT_COMMANDS, "rollout", "describe"),
     ),
     Option(
         "target",
@@ -34,10 +34,10 @@ DAEMON_GROUP = (
     Option(
         "token-file",
         OptionGroup.DAEMON,
-        "File with the token that authorizes reconcile. The daemon creates it.",
+        "File with the token that authorizes reconcile and rollout. The daemon creates it.",
         "FILE",
         default=".reconciler/token",
-        commands=("run", "reconcile"),
+        commands=("run", "reconcile", "rollout"),
     ),
     Option(
         "interval",

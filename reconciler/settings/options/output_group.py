@@ -43,7 +43,15 @@ OUTPUT_GROUP = (
         "Color the output. auto: only on a terminal, and not if NO_COLOR is set.",
         default="auto",
         choices=("auto", "always", "never"),
-        commands=("validate", *TARGET_COMMANDS, "show", "history", "status", "envoy proxies"),
+        commands=(
+            "validate",
+            *TARGET_COMMANDS,
+            "show",
+            "history",
+            "status",
+            "rollout",
+            "envoy proxies",
+        ),
     ),
     Option(
         "verbose",
@@ -125,6 +133,7 @@ OUTPUT_GROUP = (
     _format_option("doctor", "Print the results as text or JSON.", "json"),
     Option("to", OptionGroup.OUTPUT, "Directory to write to. Required.", "DIR", command="export"),
     _format_option("status", "Print the status as text or JSON.", "json"),
+    _format_option("rollout", "Print the rollout as text or JSON.", "json"),
     _format_option("envoy proxies", "Print the proxies as text or JSON.", "json"),
     Option(
         "of",

@@ -92,7 +92,7 @@ def test_a_held_rollout_keeps_its_place() -> None:
 
     assert held.advance(RULES, reports("b", "dev"), 60) == held
     assert taking(held, reports("a", *NAMES)) == set()
-    assert held.waits_for(RULES, {}) == "held: reconciler rollout resume"
+    assert held.waits_for(RULES, {}) == "held: run reconciler rollout resume"
     assert held.follow("b", "c").is_held, "a new revision does not end it"
     assert held.resume() == start("b")
 

@@ -1,0 +1,83 @@
+"""What a daemon tells of a rollout with its heartbeat."""
+
+from dataclasses import replace
+
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
+from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, tell
+from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget, rollout_status
+
+RULES = RolloutRules((("dev",), ("prod",)), 10.0, frozenset({Progress.DRIFT}), 9)
+SYNCED = TargetReport("b", Progress.IN_SYNC)
+DRIFTED = TargetReport("b", Progress.DRIFT)
+
+
+def record(revision: str = "b") -> FleetRecord:
+    return FleetRecord(rollout=start(revision))
+
+
+def test_without_a_revision_only_reports_are_kept() -> None:
+    told = tell(FleetRecord(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 5.0)
+    assert told == FleetRecord(reports={"dev": SYNCED})
+
+
+def test_the_first_revision_begins_a_rollout_and_a_later_one_follows() -> None:
+    first = tell(FleetRecord(), RULES, RolloutNews("a"), 0.0)
+    assert first.rollout == start("a")
+    second = tell(first, RULES, RolloutNews("b", "a"), 0.0)
+    assert second.rollout == start("b", ("a",))
+    late = tell(second, RULES, RolloutNews("a"), 0.0)
+    assert late == second
+
+
+def test_a_drift_that_was_repaired_before_the_heartbeat_stops_too() -> None:
+    news = RolloutNews(reports=(("dev", DRIFTED), ("dev", SYNCED)))
+    told = tell(record(), RULES, news, 20.0)
+    assert told.rollout == replace(start("b"), stopped_by="dev (drift)")
+    assert told.reports == {"dev": SYNCED}
+
+
+def test_time_counts_if_no_target_left_sync_in_it() -> None:
+    synced = tell(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
+    assert synced.rollout == replace(start("b"), soaked_seconds=4.0)
+    changing = TargetReport("b", Progress.CHANGING)
+    news = RolloutNews(reports=(("dev", changing), ("dev", SYNCED)))
+    assert tell(synced, RULES, news, 9.0).rollout == start("b")
+    assert tell(synced, RULES, RolloutNews(), 6.0).rollout == replace(start("b"), wave=1)
+
+
+def test_commands_are_of_the_revision_that_is_rolled_out_then() -> None:
+    held = tell(record(), RULES, RolloutNews(commands=(RolloutCommand.HOLD,)), 0.0)
+    assert held.rollout == start("b").hold()
+    both = RolloutNews(commands=(RolloutCommand.HOLD, RolloutCommand.RESUME))
+    assert tell(held, RULES, both, 0.0).rollout == start("b")
+
+
+def test_a_rollout_is_resumed_with_the_reports_of_the_same_heartbeat() -> None:
+    stopped = tell(record(), RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
+    news = RolloutNews(reports=(("dev", SYNCED),), commands=(RolloutCommand.RESUME,))
+    assert tell(stopped, RULES, news, 0.0).rollout == start("b")
+    early = tell(stopped, RULES, replace(news, reports=()), 0.0)
+    assert early.rollout == start("b"), "the next cycle decides whether it stops again"
+    assert early.reports == {"dev": TargetReport("b", Progress.CHANGING)}
+    again = tell(early, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
+    assert again.rollout == stopped.rollout
+
+
+def test_the_status_has_each_target_of_each_wave() -> None:
+    nothing = rollout_status(FleetRecord(), RULES)
+    waves = ((RolloutTarget("dev"),), (RolloutTarget("prod"),))
+    assert nothing == RolloutStatus(
+        None,
+        1,
+        waves,
+        0.0,
+        10.0,
+        is_held=False,
+        stopped_by="",
+        waits_for="the first valid manifests",
+    )
+    told = tell(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
+    status = rollout_status(told, RULES)
+    assert status.waves[0] == (RolloutTarget("dev", "b", "in sync"),)
+    assert (status.revision, status.wave, status.waits_for) == ("b", 1, "the soak: 4 of 10 s")
