@@ -99,6 +99,11 @@ MAX_SEEN_REVISIONS = 20
 # The system writes one page at once or not at all, even if the process is killed. A longer record
 # of a file is written beside the one before, and then the first line is pointed at it.
 LOCK_FILE_PAGE_BYTES = 4_096
+# A daemon that starts may have fetched late. If it has seen one revision for this time, which is
+# longer than the pause between two fetches, no source has the one that is rolled out any more.
+LATE_FETCH_SECONDS = 300.0
+# People wait for the heartbeat that holds or resumes a rollout.
+ROLLOUT_COMMAND_TIMEOUT_SECONDS = 20.0
 # A process that is suspended while it reads keeps its file locked.
 LOCK_FILE_TIMEOUT_SECONDS = 1.0
 LOCK_FILE_RETRY_DELAY_SECONDS = 0.01

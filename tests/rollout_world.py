@@ -20,26 +20,33 @@ endpoint_url = "{url}"
 owner = "shop"
 policy = "sync"
 tag_index_lag = 0
-"""
+{more}"""
 
 
 class RolloutWorld:
     """The endpoints of the waves, in the order of the waves."""
 
-    def __init__(self, directory: Path, urls: Sequence[str]) -> None:
+    def __init__(self, directory: Path, urls: Sequence[str], account: str, more: str) -> None:
         self._directory = directory
+        self._account = account
+        self._more = more
         self._urls = dict(zip(WAVES, urls, strict=True))
         self._before = dict.fromkeys(WAVES, 0)
 
     def configure(self, more: str = "", *, first: str = "") -> None:
         """Write reconciler.toml; ``more`` is of the table [rollout]."""
         tables = (
-            _TABLE.format(wave=wave, regions=json.dumps(REGIONS), url=url)
+            _TABLE.format(wave=wave, regions=json.dumps(REGIONS), url=url, more=self._more)
             for wave, url in self._urls.items()
         )
         waves = json.dumps([[f"{wave}-*"] for wave in WAVES])
         text = "".join([first, *tables, f"[rollout]\nwaves = {waves}\n", more])
         (self._directory / "reconciler.toml").write_text(text)
+
+    def source(self, source: str) -> None:
+        """Let all targets have this source."""
+        self._more += f'source = "{source}"\n'
+        self.configure()
 
     def writes(self) -> list[int]:
         """Return the number of writes at each wave since the last call."""
@@ -57,6 +64,31 @@ class RolloutWorld:
             found.append({mesh["meshName"]: mesh["version"] for mesh in listed})
         return found
 
+    def tags(self, wave: str) -> set[str]:
+        """Return the values of the tag ``step`` of all meshes of a wave; "" without a mesh."""
+        found = set()
+        for region in REGIONS:
+            with self.client(wave, region) as client:
+                meshes = client.list_meshes()["meshes"]
+                tags = [
+                    client.list_tags_for_resource(resourceArn=mesh["arn"])["tags"]
+                    for mesh in meshes
+                ]
+            found |= {tag["value"] for row in tags for tag in row if tag["key"] == "step"}
+            found |= set() if meshes else {""}
+        return found
+
+    def change(self, wave: str, region: str, mesh: str) -> None:
+        """Change a mesh of one target behind our back."""
+        with self.client(wave, region) as client:
+            client.update_mesh(meshName=mesh, spec={"egressFilter": {"type": "ALLOW_ALL"}})
+
+    def delete(self, wave: str, region: str, *meshes: str) -> None:
+        """Delete meshes of one target behind our back."""
+        with self.client(wave, region) as client:
+            for mesh in meshes:
+                client.delete_mesh(meshName=mesh)
+
     def fail(self, wave: str, operation: str) -> None:
         """Let an operation fail at a wave."""
         faults = {"faults": [{"operation": operation, "fault": "error", "status": 400}]}
@@ -70,7 +102,10 @@ class RolloutWorld:
     @contextmanager
     def client(self, wave: str, region: str) -> Iterator[Any]:
         """Yield a client of one target, for changes behind our back."""
-        client = boto3.client("appmesh", endpoint_url=self._urls[wave], region_name=region)
+        client = boto3.client(
+            "appmesh", endpoint_url=self._urls[wave], region_name=region,
+            aws_access_key_id=self._account, aws_secret_access_key="any",
+        )  # fmt: skip
         try:
             yield client
         finally:
@@ -83,10 +118,10 @@ class RolloutWorld:
 
 
 @contextmanager
-def rollout_world(directory: Path) -> Iterator[RolloutWorld]:
-    """Serve the endpoints of all waves."""
+def rollout_world(directory: Path, account: str, more: str = "") -> Iterator[RolloutWorld]:
+    """Serve the endpoints of all waves; ``more`` are settings of each target."""
     with ExitStack() as opened:
         urls = [opened.enter_context(LocalEndpoint(None)).url for _ in WAVES]
-        world = RolloutWorld(directory, urls)
+        world = RolloutWorld(directory, urls, account, more)
         world.configure()
         yield world

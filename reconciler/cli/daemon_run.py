@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler import engine
+from reconciler.cli.rollout_gate import RolloutGate
 from reconciler.cli.run_context import RunContext, record_applied
 from reconciler.cli.signals import StopRequest
 from reconciler.core.changes import Delete
@@ -25,6 +26,7 @@ from reconciler.manifest.loading import LoadResult
 from reconciler.notify.notifier import Notifier
 from reconciler.render import text
 from reconciler.source.git_command import GitError
+from reconciler.source.source import Source
 from reconciler.targets.cache import ReadCache
 from reconciler.web.metrics import Metrics
 
@@ -41,6 +43,7 @@ class DaemonRun:
         request: The request that the cycle fulfills; without fields set if there is none.
         recorded: The record of the cycle.
         deletes: Counts the deletes on all targets of this process; None without a limit.
+        gate: Chooses the revision of the manifests; None without a rollout.
     """
 
     context: RunContext
@@ -55,6 +58,8 @@ class DaemonRun:
     recorded: RecordedRun = field(init=False)
     notifier: Notifier = field(default_factory=Notifier)
     deletes: DeleteBudget | None = None
+    gate: RolloutGate | None = None
+    _source: Source = field(init=False)
     _reserved_deletes: int = 0
     _report: Report | None = None
     _calls_before: Mapping[str, int] = field(default_factory=dict)
@@ -66,15 +71,23 @@ class DaemonRun:
         """Let the signal handler list the changes in progress."""
         self.stop.in_progress = lambda: tuple(self._unfinished)
         self.recorded = self.recorder.start(time.time())
+        self._source = self.context.source
 
     def read(self) -> LoadResult:
-        """Load the manifests, with their diagnostics."""
-        return self.context.read(self.on_heartbeat)
+        """Load the manifests that the target may have, with their diagnostics."""
+        if self.gate is None:
+            self._source = self.context.source
+            return self.context.read(self.on_heartbeat)
+        context, loaded = self.gate.read(self.context, self.on_heartbeat)
+        self._source = context.source
+        return loaded
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the source; this may fetch."""
         self.context.source.refresh(self.on_wait)
-        return self.context.source.fingerprint()
+        fingerprint = self.context.source.fingerprint()
+        # When the wave of the target begins, the manifests are read again.
+        return fingerprint if self.gate is None else f"{fingerprint} {self.gate.openings}"
 
     def on_wait(self) -> None:
         """Record a heartbeat while git runs, and end it if the daemon has to stop."""
@@ -110,8 +123,9 @@ class DaemonRun:
         """Return the plan for ``desired``."""
         self.on_heartbeat()
         self._is_whole = incomplete_reason is None
+        # The plan is of the revision that was read last, and not of a newer one.
         propose = partial(
-            self.context.propose,
+            replace(self.context, source=self._source).propose,
             desired,
             incomplete_reason=incomplete_reason,
             settled=settled,
@@ -149,7 +163,7 @@ class DaemonRun:
         self.recorded.record_start(tried)
         report = engine.apply(plan, self.context.target, options, waiting)
         if self._is_whole:
-            record_applied(self.context.source, plan)
+            record_applied(self._source, plan)
         outcomes = tuple(
             outcome for outcome in report.outcomes if outcome.change.key not in waiting
         )
@@ -180,6 +194,8 @@ class DaemonRun:
                 self.recorded.record_end(self._report, status.exit_code, self._calls())
             self.recorded.record_failure(_problem(status), status.exit_code, self._calls())
         if self.may_write():
+            if self.gate is not None:
+                self.gate.report(status, self._report)
             self.notifier.notify(status, self._report, time.time())
         target, cycles = self.context.target, self.cache.cycles_per_full_recheck
         return replace(

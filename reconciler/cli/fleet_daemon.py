@@ -11,8 +11,9 @@ from threading import Thread
 
 from reconciler import limits
 from reconciler.cli.command import Invocation
+from reconciler.cli.daemon_rollout import require_one_source
 from reconciler.cli.error_codes import describe_error
-from reconciler.cli.fleet_parts import open_parts
+from reconciler.cli.fleet_parts import FleetParts, open_parts
 from reconciler.cli.logs import recent_records
 from reconciler.cli.signals import StopRequest, stop_on_signals
 from reconciler.cli.target_daemon import TargetDaemon
@@ -22,9 +23,11 @@ from reconciler.daemon import systemd
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.render import fleet_status
+from reconciler.render.rollout import as_json as render_rollout
 from reconciler.render.terminal import plural
 from reconciler.settings.target_config import TargetConfig
 from reconciler.web.fleet_app import FleetApp
+from reconciler.web.rollout_routes import RolloutRoutes
 from reconciler.web.status_server import read_access, serve_application
 
 # Files of a target besides the connections of its calls: its lock, its records, its repository.
@@ -83,16 +86,18 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
         )
         daemons = [TargetDaemon(member, stop, parts) for member in members]
         _require_different_owners(daemons)
+        if parts.rollout is not None:
+            require_one_source({daemon.name: daemon.source for daemon in daemons})
         _raise_file_limit(len(members), invocation["parallelism"])
         with ExitStack() as opened:
             for daemon in daemons:
                 opened.callback(daemon.notifier.stop)
-            url = opened.enter_context(_serve(invocation, daemons, address, parts.member))
+            url = opened.enter_context(_serve(invocation, daemons, address, parts))
             count, at_once = plural(len(daemons), "target"), invocation["targets_at_once"]
             logger.info("%s, at most %d cycles at a time", count, at_once)
             logger.info("status at %s", url)
             try:
-                if (member := parts.member) is not None:
+                if (member := parts.heartbeats) is not None:
                     # Before a target is opened that another member has.
                     member.beat()
                     threads.start("members", partial(_keep_member, member, stop, daemons))
@@ -140,7 +145,7 @@ def _serve(
     invocation: Invocation,
     daemons: Sequence[TargetDaemon],
     address: tuple[str, int],
-    member: FleetMember | None,
+    parts: FleetParts,
 ) -> Iterator[str]:
     """Serve the status of all daemons, and yield the URL."""
     secret_file = invocation["webhook_secret_file"]
@@ -156,7 +161,8 @@ def _serve(
                 {daemon.name: daemon.application(access, records) for daemon in daemons},
                 document=fleet_status.as_json,
                 access=access,
-                members=tuple if member is None else member.summaries,
+                members=parts.member.summaries if parts.member else tuple,
+                rollout=RolloutRoutes(parts.rollout, render_rollout) if parts.rollout else None,
             )
 
         with serve_application(make, *address, insecure=invocation["insecure"]) as url:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.cli.command import Invocation
+from reconciler.cli.daemon_rollout import join, open_alone, rules_of
 from reconciler.cli.shared_parts import Shared
 from reconciler.core.errors import UsageError
 from reconciler.daemon.delete_budget import DeleteBudget
 from reconciler.daemon.fleet_member import FleetMember
+from reconciler.daemon.fleet_rollout import FleetRollout
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.targets.session import Connection, Sessions
@@ -26,6 +28,8 @@ class FleetParts:
         holder: The name of this process in the leases.
         member: Divides the targets among several daemons; None if this one has all.
         deletes: Counts the deletes on all targets.
+        heartbeats: Sends heartbeats, of a member or only of a rollout; None without both.
+        rollout: Decides which target may take a new revision; None without waves.
     """
 
     shared: Shared
@@ -34,6 +38,8 @@ class FleetParts:
     holder: str
     member: FleetMember | None
     deletes: DeleteBudget
+    heartbeats: FleetMember | None
+    rollout: FleetRollout | None
 
     def has(self, target: str) -> bool:
         """Return whether this process is to reconcile ``target``."""
@@ -44,12 +50,14 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
     """Return the parts for ``targets``; no store is contacted yet.
 
     Raises:
-        UsageError: If --members has no lock, or its store is invalid.
+        UsageError: If --members has no lock, or its store or the rollout is invalid.
     """
+    rules = rules_of(invocation)
     shared, turns = Shared.of_daemons(len(targets)), Turns(invocation["targets_at_once"])
     members, deletes = invocation["members"], DeleteBudget(steady_seconds)
     if not members:
-        return FleetParts(shared, turns, files, name_process(), None, deletes)
+        alone = (None, None) if rules is None else join(open_alone(invocation), (), rules)
+        return FleetParts(shared, turns, files, name_process(), None, deletes, *alone)
     if not invocation["lock"]:
         raise UsageError(
             "--members needs --lock: the lease of each target keeps two daemons from writing to it"
@@ -60,5 +68,5 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
     )
     sessions = shared.sessions or Sessions()
     membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
-    member = FleetMember(membership, targets)
-    return FleetParts(shared, turns, files, member.name, member, deletes)
+    member, rollout = join(membership, targets, rules)
+    return FleetParts(shared, turns, files, member.name, member, deletes, member, rollout)

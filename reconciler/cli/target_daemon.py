@@ -23,6 +23,7 @@ from reconciler.cli.fleet_apply import place_of
 from reconciler.cli.fleet_parts import FleetParts
 from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
+from reconciler.cli.rollout_gate import RolloutGate
 from reconciler.cli.run_context import read_run_settings
 from reconciler.cli.signals import StopRequest
 from reconciler.core.errors import LockHeldError, ReconcilerError, UsageError
@@ -33,7 +34,7 @@ from reconciler.core.state.schedule import Schedule
 from reconciler.daemon.loop import Cycle, CycleRequest, Daemon
 from reconciler.daemon.watch import ticks
 from reconciler.render import json_output
-from reconciler.settings.target_config import TargetConfig
+from reconciler.settings.target_config import SourceConfig, TargetConfig
 from reconciler.web.application import Access
 from reconciler.web.metrics import Metrics
 from reconciler.web.status_app import StatusApp
@@ -76,6 +77,7 @@ class TargetDaemon:
         self._attempts = 0
         self._was_opened = False
         self._daemon: Daemon | None = None
+        self._gate: RolloutGate | None = None
         self._request: CycleRequest | None = None
         self._requested = 0
         self._opening = Lock()
@@ -85,6 +87,11 @@ class TargetDaemon:
     def config(self) -> TargetConfig:
         """The settings of the target."""
         return self._settings.config
+
+    @property
+    def source(self) -> tuple[Sequence[str], SourceConfig]:
+        """The paths of the manifests, and the settings of the source."""
+        return self._sources, self.config.source
 
     @property
     def holds_lease(self) -> bool:
@@ -109,8 +116,10 @@ class TargetDaemon:
 
     def status(self) -> DaemonStatus:
         """Return the current status without waiting for a cycle."""
-        daemon = self._daemon
-        return self._status if daemon is None else daemon.status()
+        daemon, gate = self._daemon, self._gate
+        if daemon is None or gate is None:
+            return self._status if daemon is None else daemon.status()
+        return replace(daemon.status(), waits_for=gate.waits_for())
 
     def heartbeat(self) -> float:
         """Return the seconds since the last heartbeat."""
@@ -179,6 +188,7 @@ class TargetDaemon:
                 metrics=self.metrics,
                 notifier=self.notifier,
                 deletes=self._parts.deletes,
+                gate=self._open_gate(),
             )
             self._sources, sessions = context.source.names, self._parts.shared.sessions
             daemon = open_loop(
@@ -188,6 +198,11 @@ class TargetDaemon:
             opened.callback(self._close)
             self._show(daemon)
             daemon.run(self._wakes(run, daemon))
+
+    def _open_gate(self) -> RolloutGate | None:
+        rollout = self._parts.rollout
+        self._gate = RolloutGate(rollout, self.name) if rollout else None
+        return self._gate
 
     def _wait_until_ours(self) -> bool:
         """Wait while another member has this target; return False at the end of the process."""
@@ -259,7 +274,7 @@ class TargetDaemon:
                 if run.context is not before:
                     # If the target has to be opened again, with these settings.
                     self._settings = read_run_settings(run.context.invocation, DAEMON_UPDATES)
-            yield files_changed
+            yield files_changed or (run.gate is not None and run.gate.has_opened())
 
     def _fail(self, error: ReconcilerError, requested: int) -> None:
         """Log, record and show why the target cannot be opened.

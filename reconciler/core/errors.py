@@ -11,6 +11,7 @@
       DaemonError            the operator of the daemon
       HistoryError           the owner of the git clone
       RepositoryError        the owner of the git repository that is the source
+      RolloutWaitError       wait: the wave of the target has not begun
       ForgeError             the operator of the forge, or the owner of its token
       TargetError            the operator of the target
         ThrottledError       wait and retry
@@ -56,6 +57,10 @@ class HistoryError(ReconcilerError):
 
 class RepositoryError(ReconcilerError):
     """A git repository that is the source could not be fetched or read."""
+
+
+class RolloutWaitError(ReconcilerError):
+    """The wave of a target has not begun, and the revision that it has cannot be read."""
 
 
 class ForgeError(ReconcilerError):

@@ -7,22 +7,21 @@ each resource was last seen.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Protocol
 
-from reconciler.core.changes import Create
-from reconciler.core.errors import RepositoryError, TargetError, UsageError
+from reconciler.core.errors import RepositoryError, RolloutWaitError, TargetError, UsageError
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Failed, Report, Skipped, exit_code
 from reconciler.core.resources import Desired, Key
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.backoff import Backoff
-from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus
+from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.last_seen import LastSeen
 from reconciler.core.state.repair_loops import RepairLoops
 from reconciler.core.state.resource_status import NextAttempt, resource_statuses
 from reconciler.core.state.schedule import Schedule, urgent_first
+from reconciler.daemon.cycle_logs import log_missing, log_withheld
 from reconciler.manifest.loading import LoadResult
 from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports
@@ -41,6 +40,7 @@ class CycleTarget(Protocol):
         Raises:
             UsageError: They cannot be found.
             RepositoryError: It is not known which commit to use.
+            RolloutWaitError: The wave of the target has not begun.
         """
 
     def propose(
@@ -89,10 +89,11 @@ class CycleRunner:
         self._backoff = Backoff()
         self._last_seen = LastSeen()
         self._standby_reason: str | None = None
+        self._waits = False
 
     def __call__(self, status: DaemonStatus, *, fresh: bool, forced: bool) -> DaemonStatus:
         """Run one cycle. Errors are logged and shown in the status; the next cycle tries again."""
-        is_known = self._read() if fresh or self._incomplete is not None else True
+        is_known = self._read() if fresh or self._waits or self._incomplete is not None else True
         status = replace(
             status,
             source_valid=self._incomplete is None,
@@ -100,7 +101,8 @@ class CycleRunner:
             revision=self._revision,
         )
         if not is_known:
-            ended = replace(status, exit_code=ExitCode.ERROR)
+            code = ExitCode.PENDING if self._waits else ExitCode.ERROR
+            ended = replace(status, exit_code=code)
         elif self._last_valid is None:
             ended = replace(status, exit_code=ExitCode.MANIFESTS)
         else:
@@ -139,8 +141,8 @@ class CycleRunner:
         previous = {item.key: item for item in status.resources}
         plan = self._repair_loops.withhold(self._last_seen.explain(plan))
         plan = urgent_first(plan, self._changed_keys)
-        self._log_missing(plan, previous)
-        self._log_withheld(plan, previous)
+        log_missing(plan, previous)
+        log_withheld(plan, previous)
         for unlisted in plan.unlisted:
             if unlisted not in status.unlisted:
                 logger.error("%s: %s", unlisted, unlisted.message)
@@ -212,8 +214,12 @@ class CycleRunner:
             Whether it is known which commit to use. Else the target may be held at another one, so
             the manifests that were valid before must not be applied.
         """
+        self._waits = False
         try:
             loaded = self._target.read()
+        except RolloutWaitError as error:
+            self._waits, self._incomplete, self._diagnostics = True, None, (str(error),)
+            return False
         except UsageError as error:
             # At the start too, because a volume may be mounted later.
             waiting = "" if self._last_valid is not None else "waiting for the manifests: "
@@ -261,30 +267,6 @@ class CycleRunner:
             for diagnostic in diagnostics:
                 logger.error("%s", diagnostic)
         self._incomplete, self._diagnostics = incomplete_reason, diagnostics
-
-    @staticmethod
-    def _log_missing(plan: Plan, previous: Mapping[Key, ResourceStatus]) -> None:
-        """Log each resource that was deleted outside of mesh-reconciler, once."""
-        withheld = (item.change for item in plan.withheld)
-        for change in (*plan.changes, *withheld):
-            if not isinstance(change, Create) or change.last_seen_at is None:
-                continue
-            known = previous.get(change.key)
-            if known is None or known.last_seen_at != change.last_seen_at:
-                seen = datetime.fromtimestamp(change.last_seen_at, UTC).isoformat(
-                    timespec="seconds"
-                )
-                facts = {"event": "missing", "key": str(change.key)}
-                logger.warning("%s is missing: last seen at %s", change.key, seen, extra=facts)
-
-    @staticmethod
-    def _log_withheld(plan: Plan, previous: Mapping[Key, ResourceStatus]) -> None:
-        """Log each withheld resource once, and again if the reason changes."""
-        for withheld in plan.withheld:
-            known = previous.get(withheld.key)
-            if known is None or known.reason != withheld.reason:
-                facts = {"key": str(withheld.key)}
-                logger.warning("%s withheld: %s", withheld.key, withheld.reason, extra=facts)
 
 
 def commit_facts(revision: SourceRevision | None) -> dict[str, str | bool]:

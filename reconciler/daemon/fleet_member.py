@@ -30,18 +30,24 @@ class FleetMember:
     """
 
     def __init__(
-        self, membership: Membership, targets: Collection[str], change: Change = keep
+        self,
+        membership: Membership,
+        targets: Collection[str],
+        change: Change = keep,
+        observe: Callable[[FleetRecord], None] = lambda _: None,
     ) -> None:
         """Create the member; the store is not contacted yet.
 
         Args:
             membership: The heartbeats.
-            targets: All targets that this daemon may take.
+            targets: All targets that the members divide; none if this daemon has all.
             change: Changes the other parts of the record with each heartbeat.
+            observe: Called with the record after each heartbeat.
         """
         self._membership = membership
         self._targets = targets
         self._change = change
+        self._observe = observe
         self._peers: frozenset[str] = frozenset()
         self._assigned: Mapping[str, str] = {}
         self._holders: Mapping[str, str] = {}
@@ -77,7 +83,9 @@ class FleetMember:
         if self._is_failing:
             logger.info("the members of the fleet can be read again")
         self._is_failing = False
-        self._divide()
+        self._observe(membership.record)
+        if self._targets:
+            self._divide()
 
     def is_ours(self, target: str) -> bool:
         """Return whether this daemon is to reconcile ``target``."""

@@ -59,6 +59,7 @@ class LoadResult:
         ignored_files: Files and directories of the source that patterns exclude.
         revision: The commit of the files; None outside of git.
         notices: Sentences about the commit: why it is not the newest of its branch.
+        content_id: The commit, or a digest of the files of a directory; empty if not asked for.
     """
 
     desired: tuple[Desired, ...]
@@ -67,6 +68,7 @@ class LoadResult:
     revision: SourceRevision | None = None
     ignored_files: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    content_id: str = ""
 
     @property
     def valid(self) -> bool:

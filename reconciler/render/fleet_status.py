@@ -7,6 +7,7 @@ from reconciler.core.resources import Json, canonical_json
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.fleet_status import (
     ELSEWHERE,
+    WAITING,
     FleetStatus,
     MemberSummary,
     TargetSummary,
@@ -27,6 +28,7 @@ _COLORS = {
     "starting": Style.CYAN,
     "pending": Style.CYAN,
     ELSEWHERE: Style.CYAN,
+    WAITING: Style.CYAN,
 }
 _BAD = ("stuck", "unreadable", "failed")
 
@@ -74,7 +76,8 @@ def _details(target: TargetSummary, now: float) -> str:
         ago = format_duration(now - target.finished_at)
         ended = f"cycle {target.cycle}, {target.exit_code} {ago} ago"
     commit = f"commit {_commit(target)}" if target.commit else ""
-    return "; ".join(filter(None, (ended, commit, escaped(target.error or ""))))
+    reason = escaped(target.error or target.waits_for or "")
+    return "; ".join(filter(None, (ended, commit, reason)))
 
 
 def _commit(target: TargetSummary) -> str:

@@ -117,6 +117,7 @@ def render_status(status: DaemonStatus, *, healthy: bool) -> str:
         "unlisted": [_unlisted(unlisted) for unlisted in status.unlisted],
         "is_leader": status.is_leader,
         "held_by": status.held_by,
+        "waits_for": status.waits_for,
         "lease": asdict(lease) if lease else None,
         "calls": dict(status.calls),
         "responses": dict(status.responses),

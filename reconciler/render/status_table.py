@@ -51,6 +51,8 @@ def render_status(status: DaemonStatus, *, now: float, layout: Layout) -> str:
 
 
 def _cycle(status: DaemonStatus, now: float) -> Iterator[str]:
+    if status.waits_for is not None:
+        yield f"The newest revision is not taken yet: {escaped(status.waits_for)}."
     if status.held_by is not None:
         yield f"Elsewhere: {escaped(status.held_by)} reconciles this target."
         return

@@ -136,6 +136,17 @@ class GitSource:
         self._pin_file.remove()
 
     @property
+    def is_held(self) -> bool:
+        """Whether a pin holds the target."""
+        return self._pin is not None
+
+    def at(self, commit: str) -> "GitSource":
+        """Return this source at a commit of its history. It reads the cache if a fetch fails."""
+        never = float("inf")
+        settings = replace(self._settings, revision=commit, follows_pin=False, poll_seconds=never)
+        return GitSource(self._address, self._mirror, settings, self._monotonic, self._jitter)
+
+    @property
     def _revision(self) -> SourceRevision:
         assert self._read is not None  # noqa: S101  # a run plans what it has read
         return self._read

@@ -42,6 +42,16 @@ class Snapshot:
     notices: tuple[str, ...] = ()
     """Sentences about the commit: why it is not the newest of its branch."""
 
+    @property
+    def content_id(self) -> str:
+        """The commit, or a digest of all names and contents."""
+        if self.revision is not None:
+            return self.revision.commit
+        digest = hashlib.sha256()
+        for name, content in self.files:
+            digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+        return digest.hexdigest()
+
 
 def read(
     paths: Sequence[str],

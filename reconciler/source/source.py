@@ -66,6 +66,13 @@ class Source(Protocol):
     def release(self) -> None:
         """Let the target follow its source again."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the target does not follow its source, because a person holds it at a commit."""
+
+    def at(self, commit: str) -> "Source | None":
+        """Return this source at an earlier commit, or None if it has no history."""
+
 
 @dataclass(frozen=True, slots=True)
 class DiskSource:
@@ -127,3 +134,11 @@ class DiskSource:
 
     def release(self) -> None:
         """Do nothing."""
+
+    @property
+    def is_held(self) -> bool:
+        """Return False: only a repository has commits."""
+        return False
+
+    def at(self, commit: str) -> None:
+        """Return None: files have no history."""

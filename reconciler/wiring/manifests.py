@@ -52,6 +52,7 @@ def read_manifests(
         ignored_files=snapshot.ignored,
         revision=snapshot.revision,
         notices=snapshot.notices,
+        content_id=snapshot.content_id if find_revision else "",
     )
     if not (find_revision and result.valid) or result.revision is not None:
         return result

@@ -1,6 +1,7 @@
 """Rollouts in waves by single runs: four waves of three targets, counted by their endpoints."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ V1, V2 = mesh_yaml("a", "DROP_ALL"), mesh_yaml("a", "ALLOW_ALL")
 @pytest.fixture
 def waves(here: Path, cli: Cli, write: Write) -> Iterator[RolloutWorld]:
     """Return four waves whose targets have a mesh in its first version."""
-    with rollout_world(here) as world:
+    with rollout_world(here, "123456789012") as world:
         write("manifests/a.yaml", V1)
         applied = cli(*APPLY)
         assert applied.code == 0, applied
@@ -110,3 +111,31 @@ def test_a_target_outside_of_the_waves_is_refused(cli: Cli, waves: RolloutWorld)
     assert refused.err == (
         "reconciler: local is in no wave of [rollout]: run it alone, with --target local\n"
     )
+
+
+def test_a_daemon_of_different_sources_is_refused(
+    cli: Cli, write: Write, waves: RolloutWorld
+) -> None:
+    write("other/a.yaml", V1)
+    waves.configure(first='[targets.dev-other]\nsource = "other"\nowner = "o"\nregion = "r"\n')
+    refused = cli("run", "--all-targets")
+    assert (refused.code, refused.out) == (64, "")
+    assert "have different sources, but a rollout is of one" in refused.err
+
+
+def test_a_daemon_needs_a_place_for_its_rollout(cli: Cli, waves: RolloutWorld, here: Path) -> None:
+    del waves
+    shutil.rmtree(here / ".reconciler")
+    (here / ".reconciler").write_text("a file")
+    refused = cli("run", "--all-targets")
+    assert (refused.code, refused.err.count("\n")) == (64, 1)
+    assert "creating .reconciler for the state of the rollout: File exists" in refused.err
+
+
+def test_a_daemon_of_a_target_outside_of_the_waves_is_refused(
+    cli: Cli, waves: RolloutWorld
+) -> None:
+    waves.configure(first="[targets.local]\n")
+    refused = cli("run", "--target", "local", "--target", "dev-*")
+    assert refused.code == 64
+    assert "local is in no wave of [rollout]" in refused.err

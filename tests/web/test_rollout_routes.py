@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -56,14 +57,16 @@ class Control:
 
 
 def ask(
-    control: Control | None, path: str, method: str = "POST", body: bytes = b"{}", **headers: str
+    control: Control | None,
+    path: str,
+    method: str = "POST",
+    body: bytes = b"{}",
+    headers: Mapping[str, str] = {},
 ) -> tuple[int, str]:
     routes = RolloutRoutes(control, as_json) if control else None
     application = FleetApp({}, document=str, page=str, access=Access(TOKEN), rollout=routes)
     sent: list[Any] = []
-    given = {"host": "127.0.0.1:9180"} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
+    given = {"host": "127.0.0.1:9180", **headers}
 
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -84,8 +87,8 @@ def ask(
 def test_everyone_may_read_it_and_the_token_commands_it() -> None:
     control = Control()
     assert ask(control, "/rollout", "GET") == (200, as_json(STOPPED))
-    assert ask(control, "/rollout/hold", **ALLOWED) == (200, as_json(STOPPED))
-    assert ask(control, "/rollout/resume", **ALLOWED)[0] == 200
+    assert ask(control, "/rollout/hold", headers=ALLOWED) == (200, as_json(STOPPED))
+    assert ask(control, "/rollout/resume", headers=ALLOWED)[0] == 200
     assert control.commands == [RolloutCommand.HOLD, RolloutCommand.RESUME]
 
 
@@ -107,14 +110,14 @@ def test_other_requests_change_nothing(
     path: str, method: str, body: bytes, headers: dict[str, str], code: int
 ) -> None:
     control = Control()
-    assert ask(control, path, method, body, **headers)[0] == code
+    assert ask(control, path, method, body, headers)[0] == code
     assert control.commands == []
 
 
 def test_a_daemon_without_waves_and_a_store_that_does_not_answer_are_said() -> None:
     code, text = ask(None, "/rollout", "GET")
     assert (code, "add [rollout] to reconciler.toml" in text) == (404, True)
-    code, text = ask(Control(answers=False), "/rollout/hold", **ALLOWED)
+    code, text = ask(Control(answers=False), "/rollout/hold", headers=ALLOWED)
     assert (code, "hold was not stored yet" in text) == (503, True)
 
 

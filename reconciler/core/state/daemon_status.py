@@ -86,6 +86,7 @@ class DaemonStatus:
         description_seconds: How long it takes to describe all resources once.
         is_leader: Whether this daemon writes; always true without a lock.
         held_by: The member of the fleet that reconciles this target; None if it is this daemon.
+        waits_for: Why the wave of the target waits; None if it has the newest revision.
         next_cycle_at: When the next cycle starts at the latest, unless a cycle runs.
         plan: The plan of the last cycle that could read the target.
         desired: The manifests that this plan is for.
@@ -113,6 +114,7 @@ class DaemonStatus:
     lease: LeaseStatus | None = None
     is_leader: bool = True
     held_by: str | None = None
+    waits_for: str | None = None
     next_cycle_at: float | None = None
     plan: Plan | None = field(default=None, repr=False, compare=False)
     desired: Mapping[Key, Desired] = field(default_factory=dict, repr=False, compare=False)

@@ -6,6 +6,8 @@ from reconciler.core.state.daemon_status import DaemonStatus, State
 
 # The worst first. Suspended resources differ on purpose.
 ELSEWHERE = "elsewhere"
+# No earlier revision is known, so nothing is planned until the wave of the target begins.
+WAITING = "waiting"
 _WORST_STATES = (State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING)
 
 
@@ -22,6 +24,7 @@ class TargetSummary:
         error: Why the target could not be opened or read.
         link: The path of the target's page on the server.
         holder: The process that holds the lease, if it is known.
+        waits_for: Why its wave of a rollout waits; None if it has the newest revision.
     """
 
     target: str
@@ -33,6 +36,7 @@ class TargetSummary:
     error: str | None
     link: str
     holder: str | None = None
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def summarize(status: DaemonStatus, link: str, *, healthy: bool) -> TargetSummar
         error=status.error,
         link=link,
         holder=status.held_by or (status.lease and status.lease.holder) or None,
+        waits_for=status.waits_for,
     )
 
 
@@ -87,7 +92,7 @@ def health_word(status: DaemonStatus, *, healthy: bool) -> str:
             return state
     if not status.source_valid:
         return "invalid manifests"
-    for state in _WORST_STATES:
-        if state in states:
-            return state
-    return "starting" if status.cycle_finished_at is None else State.IN_SYNC
+    worst = [state for state in _WORST_STATES if state in states]
+    if worst or status.cycle_finished_at is None:
+        return worst[0] if worst else "starting"
+    return WAITING if status.waits_for is not None and not states else State.IN_SYNC

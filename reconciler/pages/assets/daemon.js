@@ -77,6 +77,7 @@ function showHeader() {
     cycle: [cycle.number ? `${cycle.number}${isRunning ? " running" : ""}` : "none yet", ...ended],
     next: [next !== null && next > now() ? timeElement(next) : `every ${formatDuration(status.interval_seconds)}`],
     lease: status.held_by ? [`held by ${status.held_by}`] : lease && [status.is_leader ? "held here" : lease.holder ? `standby, held by ${lease.holder}` : "standby, no holder"],
+    rollout: status.waits_for && [status.waits_for],
   };
   byId("facts").replaceChildren(...Object.entries(contents).filter(([, content]) => content).map(([name, content]) =>
     element("div", { class: name }, element("dt", {}, name), element("dd", {}, ...content))));

@@ -12,7 +12,7 @@ function row(target) {
     element("td", { class: "wide" }, target.finished_at === null ? "" : timeElement(target.finished_at)),
     element("td", { class: "wide" }, element("code", {}, shortCommit(target.commit ?? ""))),
     element("td", { class: "wide" }, target.holder ?? ""),
-    element("td", {}, target.error ?? ""));
+    element("td", {}, target.error ?? target.waits_for ?? ""));
 }
 
 function memberRow(member) {

@@ -1,0 +1,146 @@
+"""The rollout that this daemon shares with others: which target may take which revision."""
+
+from collections.abc import Callable
+from threading import Condition
+
+from reconciler import limits
+from reconciler.core.changes import DRIFT
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import Progress, Rollout, RolloutRules, TargetReport, start
+from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, tell
+from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
+from reconciler.core.report import Report
+from reconciler.core.state.daemon_status import DaemonStatus, State
+
+_SETTLED = frozenset({State.IN_SYNC, State.SUSPENDED})
+
+
+class FleetRollout:
+    """The rollout as of the last heartbeat, and the news for the next one.
+
+    One thread sends heartbeats: `change` and then `observe`. All threads may call all methods.
+    """
+
+    def __init__(self, rules: RolloutRules, name: str, monotonic: Callable[[], float]) -> None:
+        """Start without a known rollout, so that no target may take anything.
+
+        Args:
+            rules: The table ``[rollout]``.
+            name: The name of this process in the record.
+            monotonic: Returns seconds of a clock that is never set.
+        """
+        self.rules = rules
+        self._name = name
+        self._monotonic = monotonic
+        self._changed = Condition()
+        self._record = FleetRecord()
+        self._newest: dict[str, str] = {}
+        # Orders the revisions that the targets of this process see, each at its own time.
+        self._seen: Rollout | None = None
+        self._seen_at = 0.0
+        self._told: str | None = None
+        self._reports: list[tuple[str, TargetReport]] = []
+        self._commands: list[RolloutCommand] = []
+        self._requested = 0
+        self._sent = RolloutNews()
+
+    def change(self, record: FleetRecord, elapsed_seconds: float) -> FleetRecord:
+        """Return ``record`` with the news of this daemon."""
+        with self._changed:
+            newest, before = self._revisions(record)
+            is_known = newest is not None or record.rollout is not None
+            # Without a rollout there is nothing to hold yet.
+            commands = tuple(self._commands) if is_known else ()
+            news = RolloutNews(newest, before, tuple(self._reports), commands)
+            self._sent = news
+        return tell(record, self.rules, news, elapsed_seconds)
+
+    def observe(self, record: FleetRecord) -> None:
+        """Use ``record``, which was stored with the result of the last `change`."""
+        with self._changed:
+            self._record, self._told = record, self._sent.newest
+            del self._reports[: len(self._sent.reports)]
+            del self._commands[: len(self._sent.commands)]
+            self._sent = RolloutNews()
+            self._changed.notify_all()
+
+    def see(self, target: str, revision: str) -> None:
+        """Record that ``revision`` is the newest one of the source, as the target sees it."""
+        with self._changed:
+            before, self._newest[target] = self._newest.get(target), revision
+            seen = self._seen
+            self._seen = seen.follow(before, revision) if seen else start(revision)
+            if self._seen != seen:
+                self._seen_at = self._monotonic()
+
+    def may_take(self, target: str, revision: str) -> bool:
+        """Return whether the target may take ``revision``, or keep it if it has it."""
+        record = self._record
+        rollout = record.rollout
+        if rollout is None or rollout.revision != revision:
+            return False
+        return rollout.may_take(self.rules, record.reports, target)
+
+    def taken_by(self, target: str) -> str | None:
+        """Return the revision that the target has, or None if it is not known."""
+        report = self._record.reports.get(target)
+        return None if report is None else report.revision
+
+    def report(self, target: str, report: TargetReport) -> None:
+        """Tell of the end of a cycle in the next heartbeat."""
+        with self._changed:
+            before = {**self._record.reports, **dict(self._reports)}
+            if report != before.get(target):
+                self._reports.append((target, report))
+
+    def request(self, command: RolloutCommand, timeout_seconds: float) -> bool:
+        """Hold or resume the rollout, and return whether it was stored before the timeout."""
+        with self._changed:
+            self._commands.append(command)
+            self._requested += 1
+            number = self._requested
+            return self._changed.wait_for(
+                lambda: self._requested - len(self._commands) >= number, timeout_seconds
+            )
+
+    def waits_for(self, target: str) -> str:
+        """Return the reason for which the wave of the target waits."""
+        record = self._record
+        if record.rollout is None:
+            return "the state of the rollout, which is not known yet"
+        reason = record.rollout.waits_for(self.rules, record.reports)
+        return f"wave {self.rules.wave_of(target) + 1} waits: {reason or 'a new revision begins'}"
+
+    def status(self) -> RolloutStatus:
+        """Return the state of the rollout as of the last heartbeat."""
+        return rollout_status(self._record, self.rules)
+
+    def _revisions(self, record: FleetRecord) -> tuple[str | None, str | None]:
+        """Return the newest revision, and the one that it follows.
+
+        A process that has just started may have fetched late, so it brings no earlier revision
+        back. If it is alone, or has seen the same one for a while, the source was set back.
+        """
+        if self._seen is None:
+            return None, None
+        is_alone = record.members.keys() <= {self._name}
+        is_settled = self._monotonic() - self._seen_at >= limits.LATE_FETCH_SECONDS
+        is_sure = is_alone or (is_settled and record.timekeeper == self._name)
+        follows = record.rollout.revision if record.rollout and is_sure else self._told
+        return self._seen.revision, follows
+
+
+def progress_of(status: DaemonStatus, report: Report | None) -> Progress:
+    """Return how a cycle ended; ``report`` is None if it applied nothing."""
+    states = {resource.state for resource in status.resources}
+    if State.FAILED in states:
+        return Progress.FAILED
+    changes = [outcome.change for outcome in report.outcomes] if report else []
+    # A drift that was repaired in this cycle counts too.
+    if State.DRIFTED in states or any(change.cause in DRIFT for change in changes):
+        return Progress.DRIFT
+    if status.exit_code is ExitCode.WITHHELD:
+        return Progress.WITHHELD
+    is_calm = status.exit_code is ExitCode.OK and status.error is None and states <= _SETTLED
+    return Progress.IN_SYNC if is_calm else Progress.CHANGING

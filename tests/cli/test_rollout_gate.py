@@ -1,0 +1,171 @@
+"""A target takes a revision when its wave may, and keeps the one before until then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from reconciler.cli.rollout_gate import RolloutGate
+from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
+from reconciler.core.resources import TargetId
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.daemon.fleet_rollout import FleetRollout
+from reconciler.manifest.loading import LoadResult, load_manifests
+
+RULES = RolloutRules((("dev",), ("prod",)), 0.0, frozenset(), 9)
+INVALID = load_manifests([("a.yaml", b"kind: Mesh\n")])
+STATUS = DaemonStatus(TargetId("prod", "u", None, "r"), "o", "sync", 0.0, 60.0)
+
+
+@dataclass
+class History:
+    """A source with the commits of a repository; without any, it is files on disk."""
+
+    newest: LoadResult
+    commits: dict[str, LoadResult | Exception] = field(default_factory=dict)
+    is_held: bool = False
+
+    def at(self, commit: str) -> "History | None":
+        if not self.commits:
+            return None
+        found = self.commits[commit]
+        return History(found) if isinstance(found, LoadResult) else Broken(INVALID, error=found)
+
+    def read(self) -> LoadResult:
+        return self.newest
+
+
+@dataclass
+class Broken(History):
+    """A commit that cannot be read."""
+
+    error: Exception = field(default_factory=Exception)
+
+    def read(self) -> LoadResult:
+        raise self.error
+
+
+@dataclass(frozen=True)
+class Context:
+    """The part of a run that a gate uses."""
+
+    source: Any
+
+    def read(self, _: Callable[[], None]) -> LoadResult:
+        loaded: LoadResult = self.source.read()
+        return loaded
+
+
+def revision(name: str) -> LoadResult:
+    return LoadResult((), (), {}, content_id=name)
+
+
+A, B = revision("a"), revision("b")
+
+
+class World:
+    """A gate of the second wave, and the record that its daemon shares."""
+
+    def __init__(self, source: History, *, taken: str | None = None) -> None:
+        self.rollout = FleetRollout(RULES, "me", lambda: 0.0)
+        self.gate = RolloutGate(self.rollout, "prod")
+        self.context: Any = Context(source)
+        reports = {} if taken is None else {"prod": TargetReport(taken, Progress.IN_SYNC)}
+        self.record = FleetRecord(reports=reports, rollout=start("b").hold())
+        self.beat()
+
+    def beat(self) -> None:
+        self.record = self.rollout.change(self.record, 0.0)
+        self.rollout.observe(self.record)
+
+    def open(self) -> None:
+        self.rollout.report("dev", TargetReport("b", Progress.IN_SYNC))
+        self.record = FleetRecord(rollout=start("b"), reports=self.record.reports)
+        self.beat()
+
+    def read(self) -> tuple[Any, LoadResult]:
+        return self.gate.read(self.context, lambda: None)
+
+
+def test_a_target_takes_the_newest_revision_when_its_wave_begins() -> None:
+    world = World(History(B))
+    assert not world.gate.has_opened()
+    assert world.gate.waits_for() is None
+    with pytest.raises(RolloutWaitError, match="because it has no earlier revision"):
+        world.read()
+    assert world.gate.waits_for() == "wave 2 waits: held: run reconciler rollout resume"
+    assert not world.gate.has_opened()
+    world.gate.report(STATUS, None)
+    world.open()
+    assert "prod" not in world.record.reports, "it has no revision to tell of"
+    assert world.gate.has_opened()
+    assert not world.gate.has_opened(), "once"
+    assert world.gate.openings == 1
+    assert world.read() == (world.context, B)
+    assert not world.gate.has_opened()
+    assert world.gate.waits_for() is None
+    world.beat()
+    assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING), "before it writes"
+    world.read()
+    world.gate.report(STATUS, None)
+    world.beat()
+    assert world.record.reports["prod"].revision == "b"
+
+
+def test_files_of_this_process_are_kept_until_then() -> None:
+    source = History(B)
+    world = World(source)
+    world.open()
+    world.read()
+    source.newest = revision("c")
+    context, kept = world.read()
+    assert (context, kept.content_id) == (world.context, "b")
+
+
+def test_files_of_an_earlier_process_are_not_there() -> None:
+    world = World(History(B), taken="a")
+    with pytest.raises(RolloutWaitError, match="because the earlier files are not there"):
+        world.read()
+
+
+def test_an_earlier_commit_is_read_again_once() -> None:
+    source = History(B, {"a": A})
+    world = World(source, taken="a")
+    context, kept = world.read()
+    assert (context.source, kept.content_id) == (History(A), "a")
+    again, _ = world.read()
+    assert again.source is context.source
+    assert world.gate.waits_for() is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (UsageError("no such commit"), "because of a: no such commit"),
+        (RepositoryError("no repository"), "because of a: no repository"),
+        (INVALID, "because a is not valid any more"),
+    ],
+)
+def test_a_commit_that_cannot_be_used_any_more_is_waited_for(
+    found: LoadResult | Exception, message: str
+) -> None:
+    world = World(History(B, {"a": found}), taken="a")
+    with pytest.raises(RolloutWaitError, match=message):
+        world.read()
+
+
+def test_manifests_that_are_not_valid_begin_no_rollout() -> None:
+    world = World(History(INVALID))
+    assert world.read() == (world.context, INVALID)
+    assert world.gate.waits_for() is None
+
+
+def test_a_target_that_a_person_holds_is_not_part_of_it() -> None:
+    world = World(History(A, is_held=True))
+    assert world.read() == (world.context, A)
+    assert world.gate.waits_for() is None
+    world.beat()
+    assert world.record.rollout == start("b").hold(), "it begins no rollout"

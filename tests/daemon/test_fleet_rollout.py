@@ -1,0 +1,148 @@
+"""The rollout of a daemon between its heartbeats."""
+
+from dataclasses import replace
+from threading import Thread
+
+import pytest
+from builders import desired, egress, key, plan, present
+
+from reconciler import limits
+from reconciler.core.changes import Cause
+from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.fleet_record import FleetRecord, Member
+from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
+from reconciler.core.fleet.rollout_news import RolloutCommand
+from reconciler.core.report import Applied, Report
+from reconciler.core.resources import TargetId
+from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
+from reconciler.daemon.fleet_rollout import FleetRollout, progress_of
+
+RULES = RolloutRules((("dev",), ("prod",)), 0.0, frozenset({Progress.FAILED}), 9)
+SYNCED = TargetReport("b", Progress.IN_SYNC)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def beat(rollout: FleetRollout, record: FleetRecord) -> FleetRecord:
+    after = rollout.change(record, 0.0)
+    rollout.observe(after)
+    return after
+
+
+def test_no_target_takes_anything_before_the_first_heartbeat() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.see("dev", "a")
+    assert not rollout.may_take("dev", "a")
+    assert rollout.taken_by("dev") is None
+    assert "not known yet" in rollout.waits_for("dev")
+    beat(rollout, FleetRecord())
+    assert rollout.may_take("dev", "a")
+    assert not rollout.may_take("prod", "a")
+    assert rollout.waits_for("prod") == "wave 2 waits: dev to be in sync"
+
+
+def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.see("dev", "b")
+    rollout.report("dev", SYNCED)
+    rollout.report("dev", SYNCED)
+    lost = rollout.change(FleetRecord(), 0.0)
+    assert lost.rollout == replace(start("b"), wave=1)
+    stored = beat(rollout, FleetRecord())
+    assert stored == lost
+    assert rollout.taken_by("dev") == "b"
+    rollout.report("dev", SYNCED)
+    assert rollout.change(FleetRecord(rollout=start("b")), 0.0).reports == {}, "told once"
+    assert rollout.status().wave == 2
+
+
+def test_targets_that_fetch_late_bring_no_revision_back() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    record = FleetRecord()
+    for target, revision in [("dev", "a"), ("prod", "a"), ("dev", "b"), ("prod", "a")]:
+        rollout.see(target, revision)
+        record = beat(rollout, record)
+    assert record.rollout == start("b", ("a",))
+    rollout.see("prod", "b")
+    rollout.see("dev", "a")
+    assert beat(rollout, record).rollout == start("a", ("b",)), "the branch was set back"
+
+
+@pytest.mark.parametrize(
+    ("members", "timekeeper", "seconds", "revision"),
+    [
+        ({}, "", 0.0, "a"),
+        ({"other": Member()}, "me", 0.0, "b"),
+        ({"other": Member()}, "me", limits.LATE_FETCH_SECONDS, "a"),
+        ({"other": Member()}, "other", limits.LATE_FETCH_SECONDS, "b"),
+    ],
+)
+def test_a_process_that_starts_brings_an_earlier_revision_back_if_it_is_sure(
+    members: dict[str, Member], timekeeper: str, seconds: float, revision: str
+) -> None:
+    clock = Clock()
+    rollout = FleetRollout(RULES, "me", clock)
+    rollout.see("dev", "a")
+    clock.now = seconds
+    rolled = start("b", ("a",))
+    before = FleetRecord({"me": Member(), **members}, rollout=rolled, timekeeper=timekeeper)
+    after = beat(rollout, before).rollout
+    assert after is not None
+    assert after.revision == revision
+
+
+def test_a_command_waits_for_the_heartbeat_that_stores_it() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    assert not rollout.request(RolloutCommand.HOLD, 0.0)
+    beat(rollout, FleetRecord())
+    assert not rollout.request(RolloutCommand.HOLD, 0.0), "there is no rollout yet"
+    answers: list[bool] = []
+    thread = Thread(target=lambda: answers.append(rollout.request(RolloutCommand.RESUME, 60.0)))
+    thread.start()
+    record = FleetRecord(rollout=start("b"))
+    while thread.is_alive():
+        record = beat(rollout, record)
+    assert answers == [True]
+    assert record.rollout == start("b"), "held, then resumed"
+
+
+def status(
+    state: State | None, code: ExitCode = ExitCode.OK, error: str | None = None
+) -> DaemonStatus:
+    resources = () if state is None else (ResourceStatus(key("mesh/a"), state, 0.0),)
+    made = DaemonStatus(TargetId("t", "u", None, "r"), "o", "sync", 0.0, 60.0)
+    return replace(made, resources=resources, exit_code=code, error=error)
+
+
+PROGRESS = {
+    "in sync": (status(State.IN_SYNC), Progress.IN_SYNC),
+    "suspended": (status(State.SUSPENDED), Progress.IN_SYNC),
+    "nothing": (status(None), Progress.IN_SYNC),
+    "a failure": (status(State.FAILED, ExitCode.ERROR), Progress.FAILED),
+    "drift": (status(State.DRIFTED), Progress.DRIFT),
+    "withheld": (status(State.WITHHELD, ExitCode.WITHHELD), Progress.WITHHELD),
+    "unreadable": (status(State.IN_SYNC, ExitCode.ERROR, error="no answer"), Progress.CHANGING),
+    "pending": (status(State.PENDING), Progress.CHANGING),
+}
+
+
+@pytest.mark.parametrize(("ended", "progress"), PROGRESS.values(), ids=PROGRESS)
+def test_the_end_of_a_cycle_is_a_progress(ended: DaemonStatus, progress: Progress) -> None:
+    assert progress_of(ended, None) is progress
+
+
+@pytest.mark.parametrize(
+    ("cause", "progress"), [(Cause.BOTH, Progress.DRIFT), (Cause.MANIFEST, Progress.IN_SYNC)]
+)
+def test_a_drift_counts_although_it_was_repaired(cause: Cause, progress: Progress) -> None:
+    made = plan(desired("a", egress("ALLOW_ALL")), present("a", egress("DROP_ALL")))
+    changes = tuple(replace(change, cause=cause) for change in made.changes)
+    report = Report(replace(made, changes=changes), tuple(map(Applied, changes)))
+    assert progress_of(status(State.IN_SYNC), report) is progress
