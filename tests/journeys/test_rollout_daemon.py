@@ -147,7 +147,7 @@ def test_a_later_wave_keeps_what_it_has_and_a_new_revision_begins_at_the_first(
 
 
 def in_soak(fleet: Fleet) -> bool:
-    return rollout(fleet)["wave"] == 1 and rollout(fleet)["soaked_seconds"] > 0
+    return bool(rollout(fleet)["wave"] == 1 and rollout(fleet)["soaked_seconds"] > 0)
 
 
 def in_second_wave(fleet: Fleet) -> bool:
@@ -155,7 +155,7 @@ def in_second_wave(fleet: Fleet) -> bool:
 
 
 def is_stopped(fleet: Fleet) -> bool:
-    return rollout(fleet)["stopped_by"] != ""
+    return bool(rollout(fleet)["stopped_by"])
 
 
 def is_held(fleet: Fleet) -> bool:

@@ -64,7 +64,7 @@ def ask(
     headers: Mapping[str, str] = {},
 ) -> tuple[int, str]:
     routes = RolloutRoutes(control, as_json) if control else None
-    application = FleetApp({}, document=str, page=str, access=Access(TOKEN), rollout=routes)
+    application = FleetApp({}, document=str, access=Access(TOKEN), rollout=routes)
     sent: list[Any] = []
     given = {"host": "127.0.0.1:9180", **headers}
 
