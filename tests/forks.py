@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,12 @@ MAX_REQUEST_BYTES = 1 << 17
 # A process that has imported gRPC may not fork.
 WITH_GRPC = ("envoy.ads_server", "envoy.serve", "envoy.server_tls", "wiring.control_plane")
 IMPORTED_LATER = {f"reconciler.{name}" for name in ("__main__", *WITH_GRPC)}
+# A process that is started ignores those that its parent ignores.
+SIGNALS: dict[signal.Signals, Any] = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 READY, DONE = b"ready", b"done"
 # Coverage sets this variable, and then measures each process of Python that inherits it.
 MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
@@ -60,15 +67,16 @@ class _Origin:
     def fork(self, arguments: Sequence[str], cwd: Any, env: Any, files: list[int]) -> int:
         """Return the id of a new process with these standard streams."""
         environment = dict(os.environ if env is None else env)
-        request = json.dumps([arguments, str(cwd or Path.cwd()), environment])
+        ignored = [it for it in SIGNALS if signal.getsignal(it) is signal.SIG_IGN]
+        request = json.dumps([arguments, str(cwd or Path.cwd()), environment, ignored])
         _adopt_orphans(adopted=True)
         try:
             socket.send_fds(self._connection, [request.encode()], files)
-            process = int(self._connection.recv(64))
-            assert self._connection.recv(64) == DONE
+            answers = {self._connection.recv(64) for _ in range(3)}
         finally:
             _adopt_orphans(adopted=False)
-        return process
+        (process,) = answers - {READY, DONE}
+        return int(process)
 
 
 class _Fork(subprocess.Popen[str]):
@@ -119,9 +127,10 @@ def _serve(connection: socket.socket) -> None:
         if not between:
             process = os.fork()
             if not process:
+                _inherit(files, *json.loads(request))
+                # From now on, it takes signals as the tests expect.
+                connection.send(READY)
                 connection.close()
-                arguments, directory, environment = json.loads(request)
-                _become(arguments, directory, environment, files)
                 return
             connection.send(str(process).encode())
             os._exit(0)
@@ -131,9 +140,16 @@ def _serve(connection: socket.socket) -> None:
             os.close(file)
 
 
-def _become(
-    arguments: list[str], directory: str, environment: dict[str, str], files: list[int]
+def _inherit(
+    files: list[int],
+    arguments: list[str],
+    directory: str,
+    environment: dict[str, str],
+    ignored: list[int],
 ) -> None:
+    """Take over what a process inherits from the one that starts it."""
+    for each, usual in SIGNALS.items():
+        signal.signal(each, signal.SIG_IGN if each in ignored else usual)
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
