@@ -4,11 +4,21 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.apply_flow import apply_plan
+from reconciler.cli.ci_job import (
+    JobResult,
+    ReviewState,
+    annotate,
+    changed_graph,
+    objection_to,
+    remaining_plan,
+    write_job_file,
+)
 from reconciler.cli.command import Invocation
+from reconciler.cli.commands import ci_targets
 from reconciler.cli.commands.validate import read_source, source_paths
 from reconciler.cli.error_codes import code_of
 from reconciler.cli.output import print_error, print_result
@@ -18,16 +28,12 @@ from reconciler.core.escaping import escaped
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.planning.three_way import ThreeWay, compare
-from reconciler.core.report import Applied, Report, plan_exit_code
+from reconciler.core.report import plan_exit_code
 from reconciler.core.resources import Desired
 from reconciler.forges.forge import Event, EventKind, Forge, Task, find_comment, post_comment
-from reconciler.known_secrets import shown
 from reconciler.manifest.budget import Budget, unlimited
 from reconciler.manifest.loading import load_manifests
-from reconciler.manifest.parsing.diagnostics import Diagnostic
 from reconciler.render import diagnostic_reports, markdown, text
-from reconciler.render.graph.build import planned_graph
-from reconciler.render.graph.model import Graph
 from reconciler.source.git_history import files_at
 from reconciler.source.git_url import is_git
 from reconciler.wiring.forges import open_forge
@@ -49,48 +55,6 @@ _MANUAL_TASK_TEXTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """Review of the plan of a request.
-
-    Attributes:
-        task: The task of the job.
-        request: The number of the request to comment on, or None.
-        marker: The text that identifies our comment.
-        reviewed_fingerprint: The fingerprint of the plan that was reviewed, or None if unknown.
-        requires_review: Whether only the reviewed plan may be applied. If none is known, nothing is
-            applied.
-        edited: Whether another user edited our comment. It is then no proof of a review.
-    """
-
-    task: Task
-    request: int | None = None
-    marker: str = ""
-    reviewed_fingerprint: str | None = None
-    requires_review: bool = False
-    edited: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """Result of a task.
-
-    Attributes:
-        code: The exit code.
-        body: The text of the comment and of the summary, in Markdown.
-        fingerprint: The fingerprint of the plan, if the task made one.
-        changes: The number of its changes.
-        approved_fingerprint: The fingerprint of the plan that the text presents for review; None
-            keeps the previous one.
-    """
-
-    code: ExitCode
-    body: str
-    fingerprint: str | None = None
-    changes: int = 0
-    approved_fingerprint: str | None = None
-
-
 RunTask = Callable[[Invocation, Forge, ReviewState, str], JobResult]
 
 
@@ -101,10 +65,7 @@ def run(invocation: Invocation) -> int:
 
 def run_many(invocation: Invocation) -> int:
     """Run the task for all targets, with one comment."""
-    # It imports this module.
-    from reconciler.cli.commands.ci_targets import run_task  # noqa: PLC0415
-
-    return _run_job(invocation, run_task)
+    return _run_job(invocation, ci_targets.run_task)
 
 
 def _run_job(invocation: Invocation, run_task: RunTask) -> int:
@@ -249,26 +210,6 @@ def _planned(
     return JobResult(code, body, plan.fingerprint, len(plan.changes), approved_fingerprint)
 
 
-def objection_to(forge: Forge, review: ReviewState, fingerprint: str) -> str | None:
-    """Return why the plan with ``fingerprint`` must not be applied, or None.
-
-    Raises:
-        ForgeError: If the forge does not answer.
-    """
-    if not review.requires_review:
-        # A job without review may be run again much later. It would restore an old state.
-        newest = forge.branch_head()
-        stale = newest != forge.event.commit
-        return f"the branch is now at {escaped(shown(newest))}" if stale else None
-    if review.reviewed_fingerprint is None and review.edited:
-        return f"another user edited the comment on request {review.request}"
-    if review.reviewed_fingerprint is None:
-        return f"the comment on request {review.request} shows no reviewed plan"
-    if review.reviewed_fingerprint != fingerprint:
-        return f"the plan is now {fingerprint} and not {review.reviewed_fingerprint}"
-    return None
-
-
 def _review(
     context: RunContext, plan: Plan, head: Sequence[Desired], base: str | None
 ) -> JobResult:
@@ -296,11 +237,6 @@ def _compared_body(
     return markdown.render_plan(
         plan, calls, note=note, three_way=three_way, graph=changed_graph(plan, head)
     )
-
-
-def changed_graph(plan: Plan, head: Sequence[Desired]) -> Graph:
-    """Return the part of the meshes that ``plan`` changes."""
-    return planned_graph(plan, head).changed_part()
 
 
 def _compare_with_base(
@@ -332,21 +268,6 @@ def _apply(context: RunContext, plan: Plan) -> JobResult:
     return _planned(code, body, plan, remaining_plan(report).fingerprint)
 
 
-def remaining_plan(report: Report) -> Plan:
-    """Return the plan of ``report`` without the changes that were made."""
-    rest = (outcome.change for outcome in report.outcomes if not isinstance(outcome, Applied))
-    return replace(report.plan, changes=tuple(rest))
-
-
-def annotate(forge: Forge, diagnostics: Sequence[Diagnostic], token: str) -> None:
-    """Let the forge show ``diagnostics`` at their source lines."""
-    if forge.files.annotations is not None:
-        _write(forge.files.annotations, diagnostic_reports.code_quality(diagnostics), "w")
-    elif diagnostics:
-        annotations = diagnostic_reports.github(diagnostics)
-        print_result(f"::{token}::\n{annotations}::stop-commands::{token}\n")
-
-
 def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | None) -> ExitCode:
     """Write the comment, the summary and the outputs, and return the exit code.
 
@@ -366,20 +287,12 @@ def _report(forge: Forge, review: ReviewState, result: JobResult, out: str | Non
                 code = ExitCode.ERROR
     files = forge.files
     if files.summary is not None:
-        _write(files.summary, f"{result.body}\n", "a")
+        write_job_file(files.summary, f"{result.body}\n", "a")
     if files.outputs is not None:
         values: dict[str, object] = {"exit_code": int(code)}
         if result.fingerprint is not None:
             values |= {"fingerprint": result.fingerprint, "changes": result.changes}
             values |= {"plan": escaped(out)} if out else {}
         lines = (f"{files.prefix}{name}={value}\n" for name, value in values.items())
-        _write(files.outputs, "".join(lines), "a")
+        write_job_file(files.outputs, "".join(lines), "a")
     return code
-
-
-def _write(path: Path, content: str, mode: str) -> None:
-    try:
-        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
-            file.write(content)
-    except OSError as error:
-        print_error(f"writing {path}: {error.strerror}; the job continues without this file")

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from reconciler.cli.command import Invocation
-from reconciler.cli.commands.ci import (
+from reconciler.cli.ci_job import (
     JobResult,
     ReviewState,
     annotate,
@@ -13,6 +12,7 @@ from reconciler.cli.commands.ci import (
     objection_to,
     remaining_plan,
 )
+from reconciler.cli.command import Invocation
 from reconciler.cli.commands.validate import read_source
 from reconciler.cli.fleet import Ended, members_of, name_of, print_messages, run_each
 from reconciler.cli.fleet_apply import (
