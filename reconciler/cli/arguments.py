@@ -32,23 +32,9 @@ def arguments_of(command: str) -> list[click.Parameter]:
     if command in PATH_COMMANDS:
         found.append(click.Argument(["paths"], nargs=-1, metavar="[PATH…]", type=click.Path()))
     elif command == "endpoint":
-        task = click.Choice(["copy"])
-        found.append(
-            click.Argument(
-                ["paths"], required=False, metavar="[copy]", type=task, callback=_as_tuple
-            )
-        )
+        found.append(_optional_choice(["copy"]))
     elif command == "rollout":
-        commands = click.Choice([command.value for command in RolloutCommand])
-        found.append(
-            click.Argument(
-                ["paths"],
-                required=False,
-                metavar="[hold|resume]",
-                type=commands,
-                callback=_as_tuple,
-            )
-        )
+        found.append(_optional_choice([command.value for command in RolloutCommand]))
     elif command == "history":
         found.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))
     elif command == "show":
@@ -62,6 +48,17 @@ def arguments_of(command: str) -> list[click.Parameter]:
             )
         )
     return found
+
+
+def _optional_choice(words: list[str]) -> click.Argument:
+    """Return an argument that is one of ``words``, or missing."""
+    return click.Argument(
+        ["paths"],
+        required=False,
+        metavar=f"[{'|'.join(words)}]",
+        type=click.Choice(words),
+        callback=_as_tuple,
+    )
 
 
 def _require_keys(
