@@ -108,9 +108,10 @@ class FleetRollout:
         """Return the reason for which the wave of the target waits."""
         record = self._record
         if record.rollout is None:
-            return "the state of the rollout, which is not known yet"
+            return "the state of the rollout is not known yet"
         reason = record.rollout.waits_for(self.rules, record.reports)
-        return f"wave {self.rules.wave_of(target) + 1} waits: {reason or 'a new revision begins'}"
+        number = self.rules.wave_of(target) + 1
+        return f"wave {number} {reason or 'waits for the rollout of the new revision to begin'}"
 
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""

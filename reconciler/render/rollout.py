@@ -32,11 +32,11 @@ def as_text(rollout: RolloutStatus, layout: Layout) -> str:
 
 def _summary(rollout: RolloutStatus) -> str:
     if rollout.revision is None:
-        return f"No rollout yet; it waits for {rollout.waits_for}."
+        return f"There is no rollout yet; it {rollout.waits_for}."
     revision = escaped(rollout.revision[:_SHORT_CHARACTERS])
     if not rollout.waits_for:
-        return f"Revision {revision}: all waves have it."
-    return f"Revision {revision}: {escaped(rollout.waits_for)}."
+        return f"All waves have revision {revision}."
+    return f"Revision {revision} {escaped(rollout.waits_for)}."
 
 
 def _wave_state(rollout: RolloutStatus, number: int) -> str:

@@ -96,7 +96,7 @@ def test_a_target_takes_the_newest_revision_when_its_wave_begins() -> None:
     assert world.gate.waits_for() is None
     with pytest.raises(RolloutWaitError, match="because it has no earlier revision"):
         world.read()
-    assert world.gate.waits_for() == "wave 2 waits: held: run reconciler rollout resume"
+    assert world.gate.waits_for() == "wave 2 is held; run reconciler rollout resume"
     assert not world.gate.has_opened()
     world.gate.report(STATUS, None)
     world.open()

@@ -45,7 +45,7 @@ def test_no_target_takes_anything_before_the_first_heartbeat() -> None:
     beat(rollout, FleetRecord())
     assert rollout.may_take("dev", "a")
     assert not rollout.may_take("prod", "a")
-    assert rollout.waits_for("prod") == "wave 2 waits: dev to be in sync"
+    assert rollout.waits_for("prod") == "wave 2 waits for dev to be in sync"
 
 
 def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:

@@ -115,7 +115,7 @@ def test_a_bad_target_of_a_wave_stops_the_waves_after_it(
     else:
         eventually(lambda: rollout(fleet)["wave"] == 5)
         assert steps(waves) == [TWO] * 4
-        assert "all waves have it" in cli("rollout", "--url", fleet.url).out
+        assert "All waves have revision" in cli("rollout", "--url", fleet.url).out
     fleet.stop()
 
 
@@ -124,7 +124,7 @@ def test_a_later_wave_keeps_what_it_has_and_a_new_revision_begins_at_the_first(
 ) -> None:
     fleet = at_first(start, waves, write)
     held = cli("rollout", "hold", "--url", fleet.url)
-    assert (held.code, "held: run reconciler rollout resume" in held.out) == (0, False)
+    assert (held.code, "is held; run reconciler rollout resume" in held.out) == (0, False)
     write("manifests/a.yaml", V2)
     eventually(lambda: rollout(fleet)["is_held"] and rollout(fleet)["wave"] == 1)
     eventually(lambda: fleet.targets()["dev-eu-west-1"]["waits_for"] is not None)
@@ -132,7 +132,7 @@ def test_a_later_wave_keeps_what_it_has_and_a_new_revision_begins_at_the_first(
     eventually(lambda: waves.meshes("prod")[1]["a"] == 3)
     assert steps(waves) == [ONE] * 4
     assert waves.writes()[:3] == [0, 0, 0], "held"
-    assert "held: run reconciler rollout resume" in cli("rollout", "--url", fleet.url).out
+    assert "is held; run reconciler rollout resume" in cli("rollout", "--url", fleet.url).out
     waves.fail("stage", "TagResource")
     assert cli("rollout", "resume", "--url", fleet.url, "--format", "json").code == 0
     eventually(lambda: waves.tags("dev") == TWO)

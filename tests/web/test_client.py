@@ -149,7 +149,7 @@ SUMMARY: dict[str, Any] = {
     "target": "shop", "health": "in sync", "cycle": 1, "finished_at": 1.5, "exit_code": 0,
     "commit": None, "error": None, "link": "/targets/shop/",
     "holder": None,
-    "waits_for": "wave 2 waits: dev to be in sync",
+    "waits_for": "wave 2 waits for dev to be in sync",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ WAVES = (
     (RolloutTarget("stage", "b" * 40, "failed"), RolloutTarget("stage-\x1b[2J")),
     (RolloutTarget("prod", "a" * 40, "in sync"),),
 )
-WAITS = "stopped by stage (failed): fix it, then run reconciler rollout resume"
+WAITS = "is stopped by stage (failed); fix it, then run reconciler rollout resume"
 STOPPED = RolloutStatus(
     "b" * 40,
     2,
@@ -140,7 +140,7 @@ def test_another_document_is_one_error(part: str) -> None:
 
 def test_the_text_has_the_reason_and_each_target() -> None:
     assert as_text(STOPPED, PLAIN) == (
-        "Revision bbbbbbbbbbbb: stopped by stage (failed): fix it, then run reconciler rollout"
+        "Revision bbbbbbbbbbbb is stopped by stage (failed); fix it, then run reconciler rollout"
         " resume.\n"
         "\nWave 1 (has it)\n  dev            bbbbbbbbbbbb  in sync\n"
         "\nWave 2 (takes it)\n  stage          bbbbbbbbbbbb  failed\n"
@@ -148,7 +148,7 @@ def test_the_text_has_the_reason_and_each_target() -> None:
         "\nWave 3\n  prod           aaaaaaaaaaaa  in sync\n"
     )
     done = replace(STOPPED, wave=4, waits_for="", stopped_by="")
-    assert as_text(done, PLAIN).startswith("Revision bbbbbbbbbbbb: all waves have it.\n")
-    nothing = replace(STOPPED, revision=None, wave=1, waits_for="the first valid manifests")
-    text = as_text(nothing, PLAIN)
-    assert text.startswith("No rollout yet; it waits for the first valid manifests.\n\nWave 1\n")
+    assert as_text(done, PLAIN).startswith("All waves have revision bbbbbbbbbbbb.\n")
+    waits = "waits for the first valid manifests"
+    nothing = replace(STOPPED, revision=None, wave=1, waits_for=waits)
+    assert as_text(nothing, PLAIN).startswith(f"There is no rollout yet; it {waits}.\n\nWave 1\n")

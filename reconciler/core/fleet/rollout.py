@@ -4,7 +4,7 @@ A revision is a commit, or the fingerprint of a directory. Its rollout begins in
 next wave begins when every target of the waves before has been in sync with it for the soak.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -117,10 +117,9 @@ class Rollout:
         """Return the rollout after ``elapsed_seconds`` in which the targets were as reported."""
         if self.is_held or self.stopped_by or self.wave >= len(rules.waves):
             return self
-        begun = [target for wave in rules.waves[: self.wave + 1] for target in wave]
-        if stopping := self._stopping(rules, begun, reports):
-            return replace(self, stopped_by=stopping, soaked_seconds=0.0)
-        if not all(self._is_in_sync(reports.get(target)) for target in begun):
+        if reason := self._stop_reason(rules, reports):
+            return replace(self, stopped_by=reason, soaked_seconds=0.0)
+        if self._late(rules, reports):
             return replace(self, soaked_seconds=0.0)
         soaked = self.soaked_seconds + elapsed_seconds
         is_last = self.wave + 1 == len(rules.waves)
@@ -142,27 +141,36 @@ class Rollout:
         return target in waiting[: rules.max_unavailable]
 
     def waits_for(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> str:
-        """Return why the next wave waits; empty if there is no next one."""
+        """Return why the next wave waits; empty if there is no next one.
+
+        The text continues a sentence about the rollout or the wave.
+        """
         if self.wave >= len(rules.waves):
             return ""
         if self.is_held:
-            return "held: run reconciler rollout resume"
+            return "is held; run reconciler rollout resume"
         if self.stopped_by:
-            return f"stopped by {self.stopped_by}: fix it, then run reconciler rollout resume"
-        begun = (target for wave in rules.waves[: self.wave + 1] for target in wave)
-        late = [target for target in begun if not self._is_in_sync(reports.get(target))]
+            return f"is stopped by {self.stopped_by}; fix it, then run reconciler rollout resume"
+        late = self._late(rules, reports)
         if late:
             more = f" and {len(late) - 1} more" if len(late) > 1 else ""
-            return f"{late[0]}{more} to be in sync"
-        return f"the soak: {self.soaked_seconds:.0f} of {rules.soak_seconds:.0f} s"
+            return f"waits for {late[0]}{more} to be in sync"
+        return f"waits for the soak ({self.soaked_seconds:.0f} of {rules.soak_seconds:.0f} s)"
 
     def _is_in_sync(self, report: TargetReport | None) -> bool:
         return report == TargetReport(self.revision, Progress.IN_SYNC)
 
-    def _stopping(
-        self, rules: RolloutRules, begun: Iterable[str], reports: Mapping[str, TargetReport]
-    ) -> str:
-        for target in begun:
+    def _begun(self, rules: RolloutRules) -> Iterator[str]:
+        """Yield the targets of the waves that have begun."""
+        for wave in rules.waves[: self.wave + 1]:
+            yield from wave
+
+    def _late(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> list[str]:
+        """Return the targets of the begun waves that are not in sync."""
+        return [it for it in self._begun(rules) if not self._is_in_sync(reports.get(it))]
+
+    def _stop_reason(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> str:
+        for target in self._begun(rules):
             report = reports.get(target)
             if report and report.revision == self.revision and report.progress in rules.stop_on:
                 return f"{target} ({report.progress})"

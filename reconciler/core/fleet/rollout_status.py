@@ -28,7 +28,7 @@ class RolloutStatus:
         soak_seconds: Time after which the next wave begins.
         is_held: Whether a person holds it.
         stopped_by: The target and the reason that stopped it; empty if none did.
-        waits_for: Why the next wave waits; empty if there is no next one.
+        waits_for: Why the next wave waits, to continue a sentence; empty if there is no next one.
     """
 
     revision: str | None
@@ -46,8 +46,16 @@ def rollout_status(record: FleetRecord, rules: RolloutRules) -> RolloutStatus:
     waves = tuple(tuple(_target(target, record.reports) for target in wave) for wave in rules.waves)
     rollout = record.rollout
     if rollout is None:
-        nothing = "the first valid manifests"
-        return RolloutStatus(None, 1, waves, 0.0, rules.soak_seconds, False, "", nothing)  # noqa: FBT003
+        return RolloutStatus(
+            revision=None,
+            wave=1,
+            waves=waves,
+            soaked_seconds=0.0,
+            soak_seconds=rules.soak_seconds,
+            is_held=False,
+            stopped_by="",
+            waits_for="waits for the first valid manifests",
+        )
     return RolloutStatus(
         revision=rollout.revision,
         wave=rollout.wave + 1,

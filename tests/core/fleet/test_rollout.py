@@ -32,7 +32,7 @@ def test_a_rollout_goes_through_its_waves() -> None:
     in_first = old | reports("b", "dev")
     rollout = rollout.advance(RULES, in_first, 59)
     assert taking(rollout, in_first) == {"dev"}
-    assert rollout.waits_for(RULES, in_first) == "the soak: 59 of 60 s"
+    assert rollout.waits_for(RULES, in_first) == "waits for the soak (59 of 60 s)"
 
     rollout = rollout.advance(RULES, in_first, 1)
     assert taking(rollout, in_first) == {"dev", "stage-1", "stage-2"}
@@ -55,10 +55,10 @@ def test_targets_that_leave_sync_begin_the_soak_again() -> None:
     rollout = rollout.advance(RULES, changing, 1)
 
     assert rollout.soaked_seconds == 0
-    assert rollout.waits_for(RULES, changing) == "dev to be in sync"
-    assert rollout.waits_for(RULES, {}) == "dev to be in sync"
+    assert rollout.waits_for(RULES, changing) == "waits for dev to be in sync"
+    assert rollout.waits_for(RULES, {}) == "waits for dev to be in sync"
     second = rollout.advance(RULES, reports("b", "dev"), 60)
-    assert second.waits_for(RULES, {}) == "dev and 2 more to be in sync"
+    assert second.waits_for(RULES, {}) == "waits for dev and 2 more to be in sync"
 
 
 def test_a_stop_lasts_until_it_is_resumed() -> None:
@@ -66,7 +66,7 @@ def test_a_stop_lasts_until_it_is_resumed() -> None:
     stopped = start("b").advance(RULES, failed, 60)
 
     assert stopped.stopped_by == "dev (failed)"
-    assert stopped.waits_for(RULES, failed).startswith("stopped by dev (failed): ")
+    assert stopped.waits_for(RULES, failed).startswith("is stopped by dev (failed); ")
     assert stopped.advance(RULES, reports("b", "dev"), 60) == stopped
     assert taking(stopped, reports("a", *NAMES)) == set()
     assert taking(stopped, failed) == {"dev"}, "it is repaired towards what it has"
@@ -92,7 +92,7 @@ def test_a_held_rollout_keeps_its_place() -> None:
 
     assert held.advance(RULES, reports("b", "dev"), 60) == held
     assert taking(held, reports("a", *NAMES)) == set()
-    assert held.waits_for(RULES, {}) == "held: run reconciler rollout resume"
+    assert held.waits_for(RULES, {}) == "is held; run reconciler rollout resume"
     assert held.follow("b", "c").is_held, "a new revision does not end it"
     assert held.resume() == start("b")
 

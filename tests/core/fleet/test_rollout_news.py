@@ -75,9 +75,10 @@ def test_the_status_has_each_target_of_each_wave() -> None:
         10.0,
         is_held=False,
         stopped_by="",
-        waits_for="the first valid manifests",
+        waits_for="waits for the first valid manifests",
     )
     told = tell(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
     status = rollout_status(told, RULES)
     assert status.waves[0] == (RolloutTarget("dev", "b", "in sync"),)
-    assert (status.revision, status.wave, status.waits_for) == ("b", 1, "the soak: 4 of 10 s")
+    assert (status.revision, status.wave) == ("b", 1)
+    assert status.waits_for == "waits for the soak (4 of 10 s)"
