@@ -1,13 +1,14 @@
 """The status of one of many targets, in a few words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.core.state.daemon_status import DaemonStatus, State
 
-# The worst first. Suspended resources differ on purpose.
 ELSEWHERE = "elsewhere"
 # No earlier revision is known, so nothing is planned until the wave of the target begins.
 WAITING = "waiting"
+# The worst first. Suspended resources differ on purpose.
 _WORST_STATES = (State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING)
 
 
@@ -82,17 +83,24 @@ def summarize(status: DaemonStatus, link: str, *, healthy: bool) -> TargetSummar
 
 def health_word(status: DaemonStatus, *, healthy: bool) -> str:
     """Return the worst finding in one or two words, as the page does."""
+    return next(_health_words(status, healthy=healthy))
+
+
+def _health_words(status: DaemonStatus, *, healthy: bool) -> Iterator[str]:
+    """Yield the words that apply, the worst first."""
     states = {resource.state for resource in status.resources}
-    if not healthy or status.held_by is not None:
-        return ELSEWHERE if healthy else "stuck"
+    if not healthy:
+        yield "stuck"
+    if status.held_by is not None:
+        yield ELSEWHERE
     if status.error is not None or status.unlisted:
-        return State.UNREADABLE
-    for state in (State.FAILED, State.UNREADABLE):
-        if state in states:
-            return state
+        yield State.UNREADABLE
+    yield from (state for state in (State.FAILED, State.UNREADABLE) if state in states)
     if not status.source_valid:
-        return "invalid manifests"
-    worst = [state for state in _WORST_STATES if state in states]
-    if worst or status.cycle_finished_at is None:
-        return worst[0] if worst else "starting"
-    return WAITING if status.waits_for is not None and not states else State.IN_SYNC
+        yield "invalid manifests"
+    yield from (state for state in _WORST_STATES if state in states)
+    if status.cycle_finished_at is None:
+        yield "starting"
+    if status.waits_for is not None and not states:
+        yield WAITING
+    yield State.IN_SYNC
