@@ -43,7 +43,7 @@ from reconciler.targets.listing import Lister, Listing, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
 from reconciler.targets.responses import attested_resource, to_live_resource, to_version
 from reconciler.targets.tag_index import TagIndex
-from reconciler.targets.unchanged_lists import Question
+from reconciler.targets.unchanged_lists import ReadInput
 
 DELETED = "DELETED"
 # The version of a resource that was just created (the API reference of ResourceMetadata).
@@ -291,15 +291,15 @@ class AppMesh:
             return index, self._lister.relevant(requested, owner, index, meshes)
         # The revision comes first: all that is read after it is of this revision or a later one.
         meshes = self._lister.read("mesh", None)
-        question = Question(
+        read_input = ReadInput(
             self._client.url, self._client.listed_revision, meshes, requested, owner
         )
-        unchanged = self._cache.unchanged(question)
+        unchanged = self._cache.unchanged(read_input)
         if unchanged is not None:
             return unchanged
         index = self._cache.index(self._client)
         listing = self._lister.relevant(requested, owner, index, meshes)
-        self._cache.store_lists(question, listing)
+        self._cache.store_lists(read_input, listing)
         return index, listing
 
     def _delete(self, key: Key) -> ResourceVersion:

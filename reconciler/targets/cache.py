@@ -15,7 +15,7 @@ from reconciler.core.resources import OWNER_TAG, Key, LiveResource, Unreadable
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.listing import Listing
 from reconciler.targets.tag_index import TagIndex
-from reconciler.targets.unchanged_lists import Question, UnchangedLists
+from reconciler.targets.unchanged_lists import ReadInput, UnchangedLists
 
 Ref = Mapping[str, Any]
 Tags = Mapping[str, str]
@@ -68,22 +68,22 @@ class ReadCache:
         self._drop_due()
         return self._index
 
-    def unchanged(self, question: Question) -> tuple[TagIndex, Listing] | None:
+    def unchanged(self, read_input: ReadInput) -> tuple[TagIndex, Listing] | None:
         """Return the index and the lists of the last read if all of them are certainly the same."""
         index = self._index
         if index is None or index.by_arn is None or index.possibly_stale:
             return None
         # A page of the index may have been read before a write, so each is read once more.
-        listing = self._lists.get(question, 2 * self.cycles_per_full_recheck)
+        listing = self._lists.get(read_input, 2 * self.cycles_per_full_recheck)
         if listing is None:
             return None
         index.is_new = False
         self._drop_due()
         return index, listing
 
-    def store_lists(self, question: Question, listing: Listing) -> None:
+    def store_lists(self, read_input: ReadInput, listing: Listing) -> None:
         """Store the lists of a read for `unchanged`."""
-        self._lists.store(question, listing)
+        self._lists.store(read_input, listing)
 
     def get(self, key: Key, ref: Ref) -> LiveResource | None:
         """Return the cached `key`, or None if `ref` shows that it changed."""
