@@ -220,7 +220,7 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
             failures.append(error)
 
     renew()
-    # As in parallel.
+    # In the context of this thread, whose target the log records have.
     thread = Thread(target=copy_context().run, args=(run,), name="lease", daemon=True)
     try:
         thread.start()

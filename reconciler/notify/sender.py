@@ -60,7 +60,7 @@ class Sender:
     def send(self, notification: Notification) -> None:
         """Queue ``notification``, and return at once. A full queue drops it, which is counted."""
         if self._thread is None:
-            # As in parallel.
+            # In the context of this thread, whose target the log records have.
             work = partial(copy_context().run, self._work)
             self._thread = threading.Thread(target=work, name="notify", daemon=True)
             self._thread.start()

@@ -78,7 +78,7 @@ class _SilenceWarning:
         parts = urlsplit(request.url)
         url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         message = f"waiting for {url} to answer: no response for {self._seconds:g} s"
-        # As in parallel.
+        # In the context of this thread, whose target the log records have.
         self._timer = Timer(self._seconds, copy_context().run, (logger.warning, "%s", message))
         self._timer.daemon = True
         # If no thread can start, the call must not fail: it only waits without a message.
