@@ -53,7 +53,7 @@ def open_alone(invocation: Invocation) -> Membership:
 def join(
     membership: Membership, targets: Sequence[str], rules: RolloutRules | None
 ) -> tuple[FleetMember, FleetRollout | None]:
-    """Return the member with its heartbeats, which also tell of the rollout, if there is one.
+    """Return the member that sends heartbeats, and the rollout that is sent with them, or None.
 
     ``targets`` are those that members divide.
     """

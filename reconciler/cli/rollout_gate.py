@@ -1,4 +1,4 @@
-"""Lets the daemon of one target take a new revision of the manifests when its wave may."""
+"""Chooses the revision of the manifests for one target: a new one when its wave has begun."""
 
 import logging
 from collections.abc import Callable
@@ -8,12 +8,11 @@ from reconciler.cli.run_context import RunContext
 from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
 from reconciler.core.fleet.rollout import Progress, TargetReport
 from reconciler.core.report import Report
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.daemon.fleet_rollout import FleetRollout, progress_of
 from reconciler.manifest.loading import LoadResult
 from reconciler.source.source import Source
-
-SHORT_REVISION_CHARACTERS = 12
 
 logger = logging.getLogger("reconciler.run")
 
@@ -26,7 +25,7 @@ class RolloutGate:
     """
 
     def __init__(self, rollout: FleetRollout, target: str) -> None:
-        """Create a gate that has let nothing through yet."""
+        """Create the gate of ``target``; no revision is chosen yet."""
         self.openings = 0
         self._rollout = rollout
         self._target = target
@@ -71,7 +70,7 @@ class RolloutGate:
             self._newest = self._taken = loaded.content_id
             return context, loaded
         self._newest = newest = loaded.content_id
-        self._rollout.see(self._target, newest)
+        self._rollout.record_newest(self._target, newest)
         if self._rollout.may_take(self._target, newest):
             self._take(newest, context.source, loaded)
             return context, loaded
@@ -82,7 +81,7 @@ class RolloutGate:
             raise
 
     def report(self, status: DaemonStatus, report: Report | None) -> None:
-        """Tell of the end of a cycle with the revision that the target has."""
+        """Report how a cycle with the revision that the target has ended."""
         if self._taken is not None:
             progress = progress_of(status, report)
             self._rollout.report(self._target, TargetReport(self._taken, progress))
@@ -91,7 +90,7 @@ class RolloutGate:
         if self._taken != revision and self._rollout.taken_by(self._target) != revision:
             # Before the first write: after a crash, the target goes on with this revision.
             self._rollout.report(self._target, TargetReport(revision, Progress.CHANGING))
-            self._log(f"the target takes {revision[:SHORT_REVISION_CHARACTERS]}")
+            self._log(f"the target takes {revision[:SHORT_COMMIT_CHARACTERS]}")
         self._taken, self._kept = revision, (source, loaded)
 
     def _keep(
@@ -106,7 +105,7 @@ class RolloutGate:
         source, loaded = self._earlier(context, revision, on_heartbeat, reason)
         self._taken, self._kept = revision, (source, loaded)
         self._log(
-            f"the target keeps {revision[:SHORT_REVISION_CHARACTERS]}: its wave of the"
+            f"the target keeps {revision[:SHORT_COMMIT_CHARACTERS]}: its wave of the"
             " rollout has not begun"
         )
         return replace(context, source=source), loaded
@@ -136,12 +135,14 @@ class RolloutGate:
         source = context.source.at(revision)
         if source is None:
             if kept is None:
-                raise RolloutWaitError(f"{reason}, because the earlier files are not there")
+                raise RolloutWaitError(f"{reason}, because its earlier files are not available")
             return kept
         try:
             loaded = replace(context, source=source).read(on_heartbeat)
         except (RepositoryError, UsageError) as error:
-            raise RolloutWaitError(f"{reason}, because of {revision}: {error}") from error
+            raise RolloutWaitError(
+                f"{reason}, because {revision} cannot be read: {error}"
+            ) from error
         if not loaded.valid:
             raise RolloutWaitError(f"{reason}, because {revision} is not valid any more")
         return source, loaded

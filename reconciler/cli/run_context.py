@@ -108,7 +108,7 @@ class RunContext:
                 workers=self.invocation["parallelism"],
             )
         if applied_commit is not None and incomplete_reason is None:
-            applied_commit = _after(plan, applied_commit, allow_rewind=allow_rewind)
+            applied_commit = _commit_after(plan, applied_commit, allow_rewind=allow_rewind)
         plan = replace(plan, revision=revision, applied_commit=applied_commit)
         if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
             return plan
@@ -354,7 +354,7 @@ def require_valid(
     return loaded.desired
 
 
-def _after(plan: Plan, commit: AppliedCommit, *, allow_rewind: bool) -> AppliedCommit:
+def _commit_after(plan: Plan, commit: AppliedCommit, *, allow_rewind: bool) -> AppliedCommit:
     """Return the record of ``commit`` after ``plan``, of a run of the whole source, is applied.
 
     Without a pending delete nothing waits, so later commits are compared with this one. A run of a

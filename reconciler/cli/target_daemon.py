@@ -210,7 +210,7 @@ class TargetDaemon:
         if member is None or member.is_ours(self.name):
             return self._goes_on()
         if self._was_opened:
-            logger.info("left to %s", member.holder_of(self.name))
+            logger.info("another daemon has taken this target: %s", member.holder_of(self.name))
         with self._opening:
             self._was_opened, self._attempts, self._request = False, 0, None
         elsewhere = replace(self._status, error=None, exit_code=ExitCode.LOCKED, is_leader=False)

@@ -1,4 +1,4 @@
-"""This daemon as a member of a fleet: its heartbeats, and which targets are its own."""
+"""This daemon as a member of a fleet: its heartbeats, and its share of the targets."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -11,13 +11,13 @@ from reconciler.core.errors import LockError
 from reconciler.core.fleet.assignment import assign
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.state.fleet_status import MemberSummary
-from reconciler.locks.membership import Change, Membership
+from reconciler.locks.membership import Membership, RecordChange
 from reconciler.render.terminal import plural
 
 logger = logging.getLogger("reconciler.run")
 
 
-def keep(record: FleetRecord, _soak_seconds: float) -> FleetRecord:
+def keep_record(record: FleetRecord, _elapsed_seconds: float) -> FleetRecord:
     """Return ``record``, for a heartbeat that changes nothing else."""
     return record
 
@@ -33,7 +33,7 @@ class FleetMember:
         self,
         membership: Membership,
         targets: Collection[str],
-        change: Change = keep,
+        change: RecordChange = keep_record,
         observe: Callable[[FleetRecord], None] = lambda _: None,
     ) -> None:
         """Create the member; the store is not contacted yet.

@@ -8,7 +8,7 @@ from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.fleet.rollout import Progress, Rollout, RolloutRules, TargetReport, start
-from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, tell
+from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, apply_news
 from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus, State
@@ -39,7 +39,7 @@ class FleetRollout:
         # Orders the revisions that the targets of this process see, each at its own time.
         self._seen: Rollout | None = None
         self._seen_at = 0.0
-        self._told: str | None = None
+        self._sent_newest: str | None = None
         self._reports: list[tuple[str, TargetReport]] = []
         self._commands: list[RolloutCommand] = []
         self._requested = 0
@@ -54,18 +54,18 @@ class FleetRollout:
             commands = tuple(self._commands) if is_known else ()
             news = RolloutNews(newest, before, tuple(self._reports), commands)
             self._sent = news
-        return tell(record, self.rules, news, elapsed_seconds)
+        return apply_news(record, self.rules, news, elapsed_seconds)
 
     def observe(self, record: FleetRecord) -> None:
         """Use ``record``, which was stored with the result of the last `change`."""
         with self._changed:
-            self._record, self._told = record, self._sent.newest
+            self._record, self._sent_newest = record, self._sent.newest
             del self._reports[: len(self._sent.reports)]
             del self._commands[: len(self._sent.commands)]
             self._sent = RolloutNews()
             self._changed.notify_all()
 
-    def see(self, target: str, revision: str) -> None:
+    def record_newest(self, target: str, revision: str) -> None:
         """Record that ``revision`` is the newest one of the source, as the target sees it."""
         with self._changed:
             before, self._newest[target] = self._newest.get(target), revision
@@ -88,7 +88,7 @@ class FleetRollout:
         return None if report is None else report.revision
 
     def report(self, target: str, report: TargetReport) -> None:
-        """Tell of the end of a cycle in the next heartbeat."""
+        """Send the end of a cycle with the next heartbeat, if it differs from the last one."""
         with self._changed:
             before = {**self._record.reports, **dict(self._reports)}
             if report != before.get(target):
@@ -105,7 +105,7 @@ class FleetRollout:
             )
 
     def waits_for(self, target: str) -> str:
-        """Return the reason for which the wave of the target waits."""
+        """Return why the wave of the target waits."""
         record = self._record
         if record.rollout is None:
             return "the state of the rollout is not known yet"
@@ -128,7 +128,7 @@ class FleetRollout:
         is_alone = record.members.keys() <= {self._name}
         is_settled = self._monotonic() - self._seen_at >= limits.LATE_FETCH_SECONDS
         is_sure = is_alone or (is_settled and record.timekeeper == self._name)
-        follows = record.rollout.revision if record.rollout and is_sure else self._told
+        follows = record.rollout.revision if record.rollout and is_sure else self._sent_newest
         return self._seen.revision, follows
 
 
@@ -143,5 +143,5 @@ def progress_of(status: DaemonStatus, report: Report | None) -> Progress:
         return Progress.DRIFT
     if status.exit_code is ExitCode.WITHHELD:
         return Progress.WITHHELD
-    is_calm = status.exit_code is ExitCode.OK and status.error is None and states <= _SETTLED
-    return Progress.IN_SYNC if is_calm else Progress.CHANGING
+    is_in_sync = status.exit_code is ExitCode.OK and status.error is None and states <= _SETTLED
+    return Progress.IN_SYNC if is_in_sync else Progress.CHANGING

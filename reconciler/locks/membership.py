@@ -1,6 +1,6 @@
 """Members of a fleet: each daemon keeps a heartbeat in a record that all of them share.
 
-The record says which daemons are alive, so that all agree who takes which target. It only saves
+The record shows which daemons are alive, so that all assign the targets alike. It only saves
 time: the lease of each target decides which process may write.
 """
 
@@ -12,7 +12,7 @@ from reconciler.core.errors import LockError
 from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.locks.lease import NEVER, LeaseStore
 
-Change = Callable[[FleetRecord, float], FleetRecord]
+RecordChange = Callable[[FleetRecord, float], FleetRecord]
 _UNKNOWN = Member()
 
 
@@ -47,7 +47,7 @@ class Membership:
         self._now = NEVER
         self._kept_time_at = NEVER
 
-    def beat(self, change: Change) -> None:
+    def beat(self, change: RecordChange) -> None:
         """Write a heartbeat together with a change of the record.
 
         Args:
@@ -82,7 +82,7 @@ class Membership:
         others = {name: member for name, member in before.members.items() if name != self.name}
         return replace(before, members=others)
 
-    def _with_beat(self, before: FleetRecord, change: Change) -> FleetRecord:
+    def _with_beat(self, before: FleetRecord, change: RecordChange) -> FleetRecord:
         self._now = now = self._monotonic()
         alive = self._observe(before, now)
         # Counted here: a member that was taken for dead never repeats a number.

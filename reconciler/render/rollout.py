@@ -5,10 +5,10 @@ from dataclasses import asdict
 from reconciler.core.escaping import escaped
 from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget
 from reconciler.core.resources import canonical_json
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.render.terminal import Layout, Span, Style, cell_width, wrap_words
 
 SCHEMA = 1
-_SHORT_CHARACTERS = 12
 
 
 def as_json(rollout: RolloutStatus) -> str:
@@ -33,7 +33,7 @@ def as_text(rollout: RolloutStatus, layout: Layout) -> str:
 def _summary(rollout: RolloutStatus) -> str:
     if rollout.revision is None:
         return f"There is no rollout yet; it {rollout.waits_for}."
-    revision = escaped(rollout.revision[:_SHORT_CHARACTERS])
+    revision = escaped(rollout.revision[:SHORT_COMMIT_CHARACTERS])
     if not rollout.waits_for:
         return f"All waves have revision {revision}."
     return f"Revision {revision} {escaped(rollout.waits_for)}."
@@ -48,7 +48,7 @@ def _wave_state(rollout: RolloutStatus, number: int) -> str:
 def _progress(rollout: RolloutStatus, target: RolloutTarget) -> Span:
     if target.revision is None:
         return Span("no revision is known")
-    revision = escaped(target.revision[:_SHORT_CHARACTERS])
+    revision = escaped(target.revision[:SHORT_COMMIT_CHARACTERS])
     progress = escaped(target.progress or "")
     is_done = target.revision == rollout.revision and progress == "in sync"
     return Span(f"{revision}  {progress}", (Style.GREEN,) if is_done else ())

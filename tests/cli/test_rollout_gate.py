@@ -127,7 +127,7 @@ def test_files_of_this_process_are_kept_until_then() -> None:
 
 def test_files_of_an_earlier_process_are_not_there() -> None:
     world = World(History(B), taken="a")
-    with pytest.raises(RolloutWaitError, match="because the earlier files are not there"):
+    with pytest.raises(RolloutWaitError, match="because its earlier files are not available"):
         world.read()
 
 
@@ -144,8 +144,8 @@ def test_an_earlier_commit_is_read_again_once() -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (UsageError("no such commit"), "because of a: no such commit"),
-        (RepositoryError("no repository"), "because of a: no repository"),
+        (UsageError("no such commit"), "because a cannot be read: no such commit"),
+        (RepositoryError("no repository"), "because a cannot be read: no repository"),
         (INVALID, "because a is not valid any more"),
     ],
 )

@@ -38,7 +38,7 @@ def beat(rollout: FleetRollout, record: FleetRecord) -> FleetRecord:
 
 def test_no_target_takes_anything_before_the_first_heartbeat() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
-    rollout.see("dev", "a")
+    rollout.record_newest("dev", "a")
     assert not rollout.may_take("dev", "a")
     assert rollout.taken_by("dev") is None
     assert "not known yet" in rollout.waits_for("dev")
@@ -50,7 +50,7 @@ def test_no_target_takes_anything_before_the_first_heartbeat() -> None:
 
 def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
-    rollout.see("dev", "b")
+    rollout.record_newest("dev", "b")
     rollout.report("dev", SYNCED)
     rollout.report("dev", SYNCED)
     lost = rollout.change(FleetRecord(), 0.0)
@@ -67,11 +67,11 @@ def test_targets_that_fetch_late_bring_no_revision_back() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     record = FleetRecord()
     for target, revision in [("dev", "a"), ("prod", "a"), ("dev", "b"), ("prod", "a")]:
-        rollout.see(target, revision)
+        rollout.record_newest(target, revision)
         record = beat(rollout, record)
     assert record.rollout == start("b", ("a",))
-    rollout.see("prod", "b")
-    rollout.see("dev", "a")
+    rollout.record_newest("prod", "b")
+    rollout.record_newest("dev", "a")
     assert beat(rollout, record).rollout == start("a", ("b",)), "the branch was set back"
 
 
@@ -89,7 +89,7 @@ def test_a_process_that_starts_brings_an_earlier_revision_back_if_it_is_sure(
 ) -> None:
     clock = Clock()
     rollout = FleetRollout(RULES, "me", clock)
-    rollout.see("dev", "a")
+    rollout.record_newest("dev", "a")
     clock.now = seconds
     rolled = start("b", ("a",))
     before = FleetRecord({"me": Member(), **members}, rollout=rolled, timekeeper=timekeeper)

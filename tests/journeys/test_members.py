@@ -48,7 +48,7 @@ def test_daemons_share_the_targets_and_hand_them_over(
     eventually(lambda: share(first))
     second = start_fleet(*FILES)
     eventually(lambda: share(first, second))
-    assert f": left to {own_name(second)}" in first.log
+    assert f": another daemon has taken this target: {own_name(second)}" in first.log
     check_status(cli, first, second)
     write("manifests/a.yaml", mesh_yaml("a", "ALLOW_ALL"))
     converge(endpoint.url, version=2)

@@ -1,1 +1,1 @@
-"""Many targets: which daemon takes which, and which of them may take a new commit."""
+"""Fleets: the assignment of targets to daemons, and the rollout of a revision in waves."""

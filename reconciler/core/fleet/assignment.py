@@ -1,4 +1,4 @@
-"""Which daemon reconciles which target: rendezvous hashing with bounded load."""
+"""Assigns targets to daemons: rendezvous hashing with bounded load."""
 
 import hashlib
 import math
@@ -13,8 +13,8 @@ def assign(targets: Collection[str], members: Collection[str]) -> dict[str, str]
     """Return the member of each target; nothing without members.
 
     Each target prefers the members in an order of its own, and goes to the first one that is not
-    full. So all processes that know the same names agree, and if a member ends, its targets move
-    and few others.
+    full. All processes that know the same names agree. If a member ends, its targets move, and few
+    others.
     """
     if not members:
         return {}

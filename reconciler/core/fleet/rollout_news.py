@@ -1,4 +1,4 @@
-"""Changes the record of a fleet by what one daemon learned since its last heartbeat."""
+"""Applies the news of one daemon since its last heartbeat to the record of a fleet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class RolloutNews:
 
     Attributes:
         newest: The newest revision of the source; None if it is not known.
-        before: The newest one that this daemon told of earlier; None before the first.
+        before: The newest one that this daemon sent earlier; None before the first.
         reports: Ends of cycles by target, in their order. Each counts: a drift that was repaired
             stops a rollout too.
         commands: Commands of people, in their order.
@@ -39,10 +39,17 @@ class RolloutNews:
     commands: tuple[RolloutCommand, ...] = ()
 
 
-def tell(
+def apply_news(
     record: FleetRecord, rules: RolloutRules, news: RolloutNews, elapsed_seconds: float
 ) -> FleetRecord:
-    """Return ``record`` with ``news``; ``elapsed_seconds`` were measured since the last one."""
+    """Return ``record`` with ``news``.
+
+    Args:
+        record: The record as of the last heartbeat of any daemon.
+        rules: The table ``[rollout]``.
+        news: The news of one daemon.
+        elapsed_seconds: Time that this daemon measured since its last heartbeat.
+    """
     rollout = _follow(record.rollout, news)
     reports: Mapping[str, TargetReport] = record.reports
     if rollout is None:
@@ -54,14 +61,14 @@ def tell(
         if command is RolloutCommand.HOLD:
             rollout = rollout.hold()
         else:
-            rollout, reports = rollout.resume(), _forgiven(reports, rules)
+            rollout, reports = rollout.resume(), _without_stops(reports, rules)
     # A target that left sync did so at some moment of this time.
-    was_calm = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
-    rollout = rollout.advance(rules, reports, elapsed_seconds if was_calm else 0.0)
+    stayed_in_sync = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
+    rollout = rollout.advance(rules, reports, elapsed_seconds if stayed_in_sync else 0.0)
     return replace(record, reports=reports, rollout=rollout)
 
 
-def _forgiven(
+def _without_stops(
     reports: Mapping[str, TargetReport], rules: RolloutRules
 ) -> Mapping[str, TargetReport]:
     """Return the reports of targets whose next cycles decide whether they stop a rollout again."""

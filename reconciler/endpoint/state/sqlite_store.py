@@ -211,8 +211,8 @@ class SqliteStore(_SqliteReads):
                 for write in writes:
                     write.attempt(self._writing.execute, fatal=sqlite3.Error, alone=is_alone)
                 self._check_files()
-                is_refused = is_alone and writes[0].problem
-                self._writing.execute("ROLLBACK" if is_refused else "COMMIT")
+                has_failed = is_alone and writes[0].problem
+                self._writing.execute("ROLLBACK" if has_failed else "COMMIT")
                 # If a file was removed during the commit, the write is lost: do not acknowledge it.
                 self._check_files()
         except (sqlite3.Error, OSError) as error:

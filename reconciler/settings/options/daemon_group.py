@@ -9,8 +9,7 @@ DAEMON_GROUP = (
     Option(
         "members",
         OptionGroup.DAEMON,
-        f"Share the targets with other daemons, which meet in this store: {LOCK_HELP}."
-        " Needs --lock.",
+        f"Share the targets with other daemons through this store: {LOCK_HELP}. Needs --lock.",
         "PLACE",
         OptionType.LOCK,
         commands=("run",),

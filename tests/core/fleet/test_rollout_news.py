@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
-from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, tell
+from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, apply_news
 from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget, rollout_status
 
 RULES = RolloutRules((("dev",), ("prod",)), 10.0, frozenset({Progress.DRIFT}), 9)
@@ -17,50 +17,50 @@ def record(revision: str = "b") -> FleetRecord:
 
 
 def test_without_a_revision_only_reports_are_kept() -> None:
-    told = tell(FleetRecord(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 5.0)
+    told = apply_news(FleetRecord(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 5.0)
     assert told == FleetRecord(reports={"dev": SYNCED})
 
 
 def test_the_first_revision_begins_a_rollout_and_a_later_one_follows() -> None:
-    first = tell(FleetRecord(), RULES, RolloutNews("a"), 0.0)
+    first = apply_news(FleetRecord(), RULES, RolloutNews("a"), 0.0)
     assert first.rollout == start("a")
-    second = tell(first, RULES, RolloutNews("b", "a"), 0.0)
+    second = apply_news(first, RULES, RolloutNews("b", "a"), 0.0)
     assert second.rollout == start("b", ("a",))
-    late = tell(second, RULES, RolloutNews("a"), 0.0)
+    late = apply_news(second, RULES, RolloutNews("a"), 0.0)
     assert late == second
 
 
 def test_a_drift_that_was_repaired_before_the_heartbeat_stops_too() -> None:
     news = RolloutNews(reports=(("dev", DRIFTED), ("dev", SYNCED)))
-    told = tell(record(), RULES, news, 20.0)
+    told = apply_news(record(), RULES, news, 20.0)
     assert told.rollout == replace(start("b"), stopped_by="dev (drift)")
     assert told.reports == {"dev": SYNCED}
 
 
 def test_time_counts_if_no_target_left_sync_in_it() -> None:
-    synced = tell(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
+    synced = apply_news(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
     assert synced.rollout == replace(start("b"), soaked_seconds=4.0)
     changing = TargetReport("b", Progress.CHANGING)
     news = RolloutNews(reports=(("dev", changing), ("dev", SYNCED)))
-    assert tell(synced, RULES, news, 9.0).rollout == start("b")
-    assert tell(synced, RULES, RolloutNews(), 6.0).rollout == replace(start("b"), wave=1)
+    assert apply_news(synced, RULES, news, 9.0).rollout == start("b")
+    assert apply_news(synced, RULES, RolloutNews(), 6.0).rollout == replace(start("b"), wave=1)
 
 
 def test_commands_are_of_the_revision_that_is_rolled_out_then() -> None:
-    held = tell(record(), RULES, RolloutNews(commands=(RolloutCommand.HOLD,)), 0.0)
+    held = apply_news(record(), RULES, RolloutNews(commands=(RolloutCommand.HOLD,)), 0.0)
     assert held.rollout == start("b").hold()
     both = RolloutNews(commands=(RolloutCommand.HOLD, RolloutCommand.RESUME))
-    assert tell(held, RULES, both, 0.0).rollout == start("b")
+    assert apply_news(held, RULES, both, 0.0).rollout == start("b")
 
 
 def test_a_rollout_is_resumed_with_the_reports_of_the_same_heartbeat() -> None:
-    stopped = tell(record(), RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
+    stopped = apply_news(record(), RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
     news = RolloutNews(reports=(("dev", SYNCED),), commands=(RolloutCommand.RESUME,))
-    assert tell(stopped, RULES, news, 0.0).rollout == start("b")
-    early = tell(stopped, RULES, replace(news, reports=()), 0.0)
+    assert apply_news(stopped, RULES, news, 0.0).rollout == start("b")
+    early = apply_news(stopped, RULES, replace(news, reports=()), 0.0)
     assert early.rollout == start("b"), "the next cycle decides whether it stops again"
     assert early.reports == {"dev": TargetReport("b", Progress.CHANGING)}
-    again = tell(early, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
+    again = apply_news(early, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
     assert again.rollout == stopped.rollout
 
 
@@ -77,7 +77,7 @@ def test_the_status_has_each_target_of_each_wave() -> None:
         stopped_by="",
         waits_for="waits for the first valid manifests",
     )
-    told = tell(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
+    told = apply_news(record(), RULES, RolloutNews(reports=(("dev", SYNCED),)), 4.0)
     status = rollout_status(told, RULES)
     assert status.waves[0] == (RolloutTarget("dev", "b", "in sync"),)
     assert (status.revision, status.wave) == ("b", 1)
