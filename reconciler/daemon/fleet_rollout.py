@@ -12,6 +12,7 @@ from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, appl
 from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus, State
+from reconciler.locks.lease import NEVER
 
 _SETTLED = frozenset({State.IN_SYNC, State.SUSPENDED})
 
@@ -39,6 +40,9 @@ class FleetRollout:
         # Orders the revisions that the targets of this process see, each at its own time.
         self._seen: Rollout | None = None
         self._seen_at = 0.0
+        # When another process began a rollout; a process that has not fetched yet is late.
+        self._begun: str | None = None
+        self._begun_at = NEVER
         self._sent_newest: str | None = None
         self._reports: list[tuple[str, TargetReport]] = []
         self._commands: list[RolloutCommand] = []
@@ -48,6 +52,7 @@ class FleetRollout:
     def change(self, record: FleetRecord, elapsed_seconds: float) -> FleetRecord:
         """Return ``record`` with the news of this daemon."""
         with self._changed:
+            self._note_beginning(record)
             newest, before = self._revisions(record)
             is_known = newest is not None or record.rollout is not None
             # Without a rollout there is nothing to hold yet.
@@ -120,16 +125,24 @@ class FleetRollout:
     def _revisions(self, record: FleetRecord) -> tuple[str | None, str | None]:
         """Return the newest revision, and the one that it follows.
 
-        A process that has just started may have fetched late, so it brings no earlier revision
-        back. If it is alone, or has seen the same one for a while, the source was set back.
+        A process may fetch late, so it brings no revision back that it has not told of. If it has
+        been alone since its start, or has seen the same one for a while, the source was set back.
         """
         if self._seen is None:
             return None, None
-        is_alone = record.members.keys() <= {self._name}
-        is_settled = self._monotonic() - self._seen_at >= limits.LATE_FETCH_SECONDS
+        is_alone = record.members.keys() <= {self._name} and self._begun_at == NEVER
+        since = max(self._seen_at, self._begun_at)
+        is_settled = self._monotonic() - since >= limits.LATE_FETCH_SECONDS
         is_sure = is_alone or (is_settled and record.timekeeper == self._name)
         follows = record.rollout.revision if record.rollout and is_sure else self._sent_newest
         return self._seen.revision, follows
+
+    def _note_beginning(self, record: FleetRecord) -> None:
+        """Record when this process first met a rollout that began after its start."""
+        revision = record.rollout.revision if record.rollout else None
+        if self._begun is not None and revision != self._begun:
+            self._begun_at = self._monotonic()
+        self._begun = revision
 
 
 def progress_of(status: DaemonStatus, report: Report | None) -> Progress:

@@ -98,6 +98,24 @@ def test_a_process_that_starts_brings_an_earlier_revision_back_if_it_is_sure(
     assert after.revision == revision
 
 
+def test_a_process_that_fetches_late_does_not_end_the_rollout_of_another() -> None:
+    clock = Clock()
+    rollout = FleetRollout(RULES, "me", clock)
+    members = {"me": Member(), "other": Member()}
+    rollout.see("dev", "a")
+    record = beat(rollout, FleetRecord(members, rollout=start("a"), timekeeper="me"))
+    clock.now = 2 * limits.LATE_FETCH_SECONDS
+    stopped = replace(start("b", ("a",)), stopped_by="prod (drift)")
+    record = beat(rollout, replace(record, rollout=stopped))
+    assert record.rollout == stopped
+    alone = replace(record, members={"me": Member()})
+    assert beat(rollout, alone).rollout == stopped, "the other may have ended after its fetch"
+    clock.now += limits.LATE_FETCH_SECONDS
+    after = beat(rollout, alone).rollout
+    assert after is not None
+    assert after.revision == "a", "the source was set back"
+
+
 def test_a_command_waits_for_the_heartbeat_that_stores_it() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     assert not rollout.request(RolloutCommand.HOLD, 0.0)
