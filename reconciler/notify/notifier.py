@@ -2,7 +2,9 @@
 
 import queue
 import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from reconciler import limits
@@ -45,7 +47,9 @@ class Notifier:
         if not self._subscriptions:
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
+            # As in parallel; a sender that is started here also has the target in its records.
+            work = partial(copy_context().run, self._work)
+            self._thread = threading.Thread(target=work, name="findings", daemon=True)
             self._thread.start()
         self._cycles.put((status, report, now))
 

@@ -15,8 +15,10 @@ from servers import Answer, scripted
 
 from reconciler import limits
 from reconciler.cli.logs import logging_target, recent_records
-from reconciler.core.state.findings import Finding, FindingKind, Notification
+from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.core.state.findings import Finding, FindingKind, Notification, SentFindings
 from reconciler.notify.message import Request
+from reconciler.notify.notifier import Notifier, Subscription
 from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
 
 
@@ -108,6 +110,17 @@ def test_a_refused_request_is_tried_again_then_dropped(
     (warning,) = [it.getMessage() for it in caplog.records if it.levelno == logging.WARNING]
     reason = f"the response was HTTP {status}: {advice}"
     assert warning == f"a notification to notify[0] was dropped: {reason}"
+
+
+def test_the_records_of_a_cycle_that_is_compared_in_a_thread_have_its_target() -> None:
+    results: list[str] = []
+    notifier = Notifier([Subscription(quick(results), SentFindings(frozenset(FindingKind), 0.0))])
+    status = DaemonStatus(TARGET, OWNER, "sync", 0.0, 60.0, error="no answer")
+    with recent_records() as recent, logging_target("prod"):
+        notifier.notify(status, None, 0.0)
+        eventually(lambda: results == [DROPPED])
+        assert [item["target"] for item in recent.documents("prod")] == ["prod"]
+    notifier.stop()
 
 
 def test_a_receiver_that_recovers_gets_it() -> None:
