@@ -1,8 +1,9 @@
 """The record that daemons of a fleet share: heartbeats, reports of targets, and the rollout."""
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from reconciler.core.fleet.rollout import Progress, Rollout, TargetReport
@@ -58,7 +59,7 @@ class FleetRecord:
             return cls()
         try:
             return _parse(json.loads(text))
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ValueError(text) from error
 
     def __str__(self) -> str:
@@ -74,10 +75,16 @@ def _parse(document: Any) -> FleetRecord:
         for target, report in document["reports"].items()
     }
     members = {str(name): _parse_member(member) for name, member in document["members"].items()}
-    rollout = document["rollout"] and Rollout(
-        **document["rollout"] | {"seen": tuple(document["rollout"]["seen"])}
-    )
+    rollout = document["rollout"] and _parse_rollout(**document["rollout"])
     return FleetRecord(members, reports, rollout, str(document["timekeeper"]))
+
+
+def _parse_rollout(**document: Any) -> Rollout:
+    rollout = Rollout(**document | {"seen": tuple(map(str, document["seen"]))})
+    wave, soaked = int(rollout.wave), float(rollout.soaked_seconds)
+    if wave < 0 or not 0 <= soaked < math.inf:
+        raise ValueError(document)
+    return replace(rollout, revision=str(rollout.revision), wave=wave, soaked_seconds=soaked)
 
 
 def _parse_member(document: Any) -> Member:

@@ -35,6 +35,12 @@ def test_a_store_that_was_never_written_is_empty() -> None:
         str(RECORD).replace('"beats": 3', '"beats": "often"'),
         str(RECORD).replace('"since": 1.5', '"since": -1'),
         str(RECORD).replace('"since": 1.5', '"since": 1e300'),
+        str(RECORD).replace('"beats": 3', '"beats": Infinity'),
+        str(RECORD).replace('"wave": 0', '"wave": "first"'),
+        str(RECORD).replace('"wave": 0', '"wave": -1'),
+        str(RECORD).replace('"wave": 0', '"wave": null'),
+        str(RECORD).replace('"soaked_seconds": 0.0', '"soaked_seconds": NaN'),
+        "[" * 100_000,
     ],
 )
 def test_other_text_is_an_error(text: str) -> None:
