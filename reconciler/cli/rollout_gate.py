@@ -98,7 +98,8 @@ class RolloutGate:
     ) -> tuple[RunContext, LoadResult]:
         """Return the manifests of the revision that the target has."""
         self._opened_for = None
-        revision = self._taken or self._rollout.taken_by(self._target)
+        # Another process may have had the target, and given it a later revision, in between.
+        revision = self._rollout.taken_by(self._target) or self._taken
         reason = "the wave of the target has not begun, and nothing is written until then"
         if revision is None:
             raise RolloutWaitError(f"{reason}, because it has no earlier revision")

@@ -89,14 +89,14 @@ class FleetRollout:
 
     def taken_by(self, target: str) -> str | None:
         """Return the revision that the target has, or None if it is not known."""
-        report = self._record.reports.get(target)
+        with self._changed:
+            report = self._latest_reports().get(target)
         return None if report is None else report.revision
 
     def report(self, target: str, report: TargetReport) -> None:
         """Send the end of a cycle with the next heartbeat, if it differs from the last one."""
         with self._changed:
-            before = {**self._record.reports, **dict(self._reports)}
-            if report != before.get(target):
+            if report != self._latest_reports().get(target):
                 self._reports.append((target, report))
 
     def request(self, command: RolloutCommand, timeout_seconds: float) -> bool:
@@ -121,6 +121,9 @@ class FleetRollout:
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""
         return rollout_status(self._record, self.rules)
+
+    def _latest_reports(self) -> dict[str, TargetReport]:
+        return {**self._record.reports, **dict(self._reports)}
 
     def _revisions(self, record: FleetRecord) -> tuple[str | None, str | None]:
         """Return the newest revision, and the one that it follows.

@@ -141,6 +141,15 @@ def test_an_earlier_commit_is_read_again_once() -> None:
     assert world.gate.waits_for() is not None
 
 
+def test_a_revision_that_another_process_gave_the_target_in_between_is_kept() -> None:
+    world = World(History(revision("c"), {"a": A, "b": B}), taken="a")
+    assert world.read()[1] == A
+    reports = {"prod": TargetReport("b", Progress.IN_SYNC)}
+    world.record = FleetRecord(reports=reports, rollout=start("c"))
+    world.beat()
+    assert world.read()[1] == B, "the earlier one would undo its writes"
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [

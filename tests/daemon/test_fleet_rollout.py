@@ -53,6 +53,7 @@ def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
     rollout.record_newest("dev", "b")
     rollout.report("dev", SYNCED)
     rollout.report("dev", SYNCED)
+    assert rollout.taken_by("dev") == "b"
     lost = rollout.change(FleetRecord(), 0.0)
     assert lost.rollout == replace(start("b"), wave=1)
     stored = beat(rollout, FleetRecord())
