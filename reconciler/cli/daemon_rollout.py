@@ -59,7 +59,7 @@ def join(
     """
     if rules is None:
         return FleetMember(membership, targets), None
-    rollout = FleetRollout(rules, membership.name, steady_seconds)
+    rollout = FleetRollout(rules, membership.name, steady_seconds, membership.term_seconds)
     return FleetMember(membership, targets, rollout.change, rollout.observe), rollout
 
 

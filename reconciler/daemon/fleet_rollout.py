@@ -1,5 +1,6 @@
 """The rollout that this daemon shares with others: which target may take which revision."""
 
+import math
 from collections.abc import Callable
 from threading import Condition
 
@@ -23,19 +24,28 @@ class FleetRollout:
     One thread sends heartbeats: `change` and then `observe`. All threads may call all methods.
     """
 
-    def __init__(self, rules: RolloutRules, name: str, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        rules: RolloutRules,
+        name: str,
+        monotonic: Callable[[], float],
+        term_seconds: float = math.inf,
+    ) -> None:
         """Start without a known rollout, so that no target may take anything.
 
         Args:
             rules: The table ``[rollout]``.
             name: The name of this process in the record.
             monotonic: Returns seconds of a clock that is never set.
+            term_seconds: Time after a heartbeat in which a target may take a new revision.
         """
         self.rules = rules
         self._name = name
         self._monotonic = monotonic
+        self._term_seconds = term_seconds
         self._changed = Condition()
         self._record = FleetRecord()
+        self._observed_at = NEVER
         self._newest: dict[str, str] = {}
         # Orders the revisions that the targets of this process see, each at its own time.
         self._seen: Rollout | None = None
@@ -65,6 +75,7 @@ class FleetRollout:
         """Use ``record``, which was stored with the result of the last `change`."""
         with self._changed:
             self._record, self._sent_newest = record, self._sent.newest
+            self._observed_at = self._monotonic()
             del self._reports[: len(self._sent.reports)]
             del self._commands[: len(self._sent.commands)]
             self._sent = RolloutNews()
@@ -85,6 +96,9 @@ class FleetRollout:
         rollout = record.rollout
         if rollout is None or rollout.revision != revision:
             return False
+        if self._is_late:
+            # Since then, the rollout may have been stopped.
+            return self.taken_by(target) == revision
         return rollout.may_take(self.rules, record.reports, target)
 
     def taken_by(self, target: str) -> str | None:
@@ -114,9 +128,15 @@ class FleetRollout:
         record = self._record
         if record.rollout is None:
             return "the state of the rollout is not known yet"
+        if self._is_late:
+            return "the state of the rollout cannot be read"
         reason = record.rollout.waits_for(self.rules, record.reports)
         number = self.rules.wave_of(target) + 1
         return f"wave {number} {reason or 'waits for the rollout of the new revision to begin'}"
+
+    @property
+    def _is_late(self) -> bool:
+        return self._monotonic() - self._observed_at > self._term_seconds
 
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""

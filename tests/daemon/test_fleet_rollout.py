@@ -64,6 +64,22 @@ def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
     assert rollout.status().wave == 2
 
 
+def test_no_target_takes_anything_while_the_record_cannot_be_read() -> None:
+    clock = Clock()
+    rollout = FleetRollout(RULES, "me", clock, term_seconds=5.0)
+    rollout.see("dev", "b")
+    record = beat(rollout, FleetRecord())
+    clock.now = 5.0
+    assert rollout.may_take("dev", "b")
+    clock.now = 6.0
+    assert not rollout.may_take("dev", "b"), "the rollout may have been stopped"
+    assert rollout.waits_for("dev") == "the state of the rollout, which cannot be read"
+    rollout.report("dev", SYNCED)
+    assert rollout.may_take("dev", "b"), "it has it"
+    beat(rollout, record)
+    assert rollout.may_take("dev", "b")
+
+
 def test_targets_that_fetch_late_bring_no_revision_back() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     record = FleetRecord()
