@@ -67,13 +67,13 @@ def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
 def test_no_target_takes_anything_while_the_record_cannot_be_read() -> None:
     clock = Clock()
     rollout = FleetRollout(RULES, "me", clock, term_seconds=5.0)
-    rollout.see("dev", "b")
+    rollout.record_newest("dev", "b")
     record = beat(rollout, FleetRecord())
     clock.now = 5.0
     assert rollout.may_take("dev", "b")
     clock.now = 6.0
     assert not rollout.may_take("dev", "b"), "the rollout may have been stopped"
-    assert rollout.waits_for("dev") == "the state of the rollout, which cannot be read"
+    assert rollout.waits_for("dev") == "the state of the rollout cannot be read"
     rollout.report("dev", SYNCED)
     assert rollout.may_take("dev", "b"), "it has it"
     beat(rollout, record)
@@ -119,7 +119,7 @@ def test_a_process_that_fetches_late_does_not_end_the_rollout_of_another() -> No
     clock = Clock()
     rollout = FleetRollout(RULES, "me", clock)
     members = {"me": Member(), "other": Member()}
-    rollout.see("dev", "a")
+    rollout.record_newest("dev", "a")
     record = beat(rollout, FleetRecord(members, rollout=start("a"), timekeeper="me"))
     clock.now = 2 * limits.LATE_FETCH_SECONDS
     stopped = replace(start("b", ("a",)), stopped_by="prod (drift)")
