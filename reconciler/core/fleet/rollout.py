@@ -137,6 +137,10 @@ class Rollout:
             return True
         if wave > self.wave or self.is_held or self.stopped_by:
             return False
+        # The number of the wave may be of a table with other waves, before an edit.
+        before = (name for names in rules.waves[:wave] for name in names)
+        if not all(self._is_in_sync(reports.get(name)) for name in before):
+            return False
         waiting = [name for name in rules.waves[wave] if not self._is_in_sync(reports.get(name))]
         return target in waiting[: rules.max_unavailable]
 

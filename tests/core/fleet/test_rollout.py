@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from amounts import amount
@@ -46,6 +47,15 @@ def test_a_rollout_goes_through_its_waves() -> None:
     rollout = rollout.advance(RULES, reports("b", *NAMES), 0)
     assert (rollout.wave, rollout.waits_for(RULES, {})) == (3, "")
     assert rollout.advance(RULES, reports("b", *NAMES, progress=Progress.DRIFT), 9) == rollout
+
+
+def test_a_wave_that_an_edit_of_the_waves_moved_to_the_front_still_waits() -> None:
+    rollout = start("b").advance(RULES, reports("b", "dev"), 60)
+    merged = replace(RULES, waves=(("dev", "stage-1", "stage-2"), WAVES[2]))
+    known = reports("a", *NAMES) | reports("b", "dev", "stage-1")
+    assert not rollout.may_take(merged, known, "prod-1"), "stage-2 does not have it"
+    assert rollout.may_take(merged, known, "stage-2")
+    assert rollout.may_take(merged, known | reports("b", "stage-2"), "prod-1")
 
 
 def test_targets_that_leave_sync_begin_the_soak_again() -> None:
