@@ -185,6 +185,8 @@ def test_a_killed_daemon_goes_on_where_the_rollout_stood(
     fleet.process.kill()
     fleet.process.wait()
     fleet = start()
+    # The server answers before the first heartbeat has read the record.
+    eventually(lambda: rollout(fleet)["revision"] is not None)
     after = rollout(fleet)
     assert after["wave"] >= before["wave"]
     assert (after["stopped_by"], after["is_held"]) == (before["stopped_by"], before["is_held"])
