@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.daemon_rollout import join, open_alone, rules_of
@@ -13,6 +14,7 @@ from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.fleet_rollout import FleetRollout
 from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
+from reconciler.locks.membership import Membership
 from reconciler.targets.session import Connection, Sessions
 from reconciler.wiring.locks import name_process, open_membership, steady_seconds
 
@@ -28,7 +30,8 @@ class FleetParts:
         holder: The name of this process in the leases.
         member: Divides the targets among several daemons; None if this one has all.
         deletes: Counts the deletes on all targets.
-        heartbeats: Sends heartbeats, of a member or only of a rollout; None without both.
+        heartbeats: Sends heartbeats: ``member``, or a member that only keeps the rollout of this
+            daemon in a file; None without members and waves.
         rollout: Decides which target may take a new revision; None without waves.
     """
 
@@ -53,11 +56,25 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
         UsageError: If --members has no lock, or its store or the rollout is invalid.
     """
     rules = rules_of(invocation)
-    shared, turns = Shared.of_daemons(len(targets)), Turns(invocation["targets_at_once"])
-    members, deletes = invocation["members"], DeleteBudget(steady_seconds)
-    if not members:
+    shared = Shared.of_daemons(len(targets))
+    make_parts = partial(
+        FleetParts,
+        shared=shared,
+        turns=Turns(invocation["targets_at_once"]),
+        files=files,
+        deletes=DeleteBudget(steady_seconds),
+    )
+    if not invocation["members"]:
         alone = (None, None) if rules is None else join(open_alone(invocation), (), rules)
-        return FleetParts(shared, turns, files, name_process(), None, deletes, *alone)
+        heartbeats, rollout = alone
+        return make_parts(
+            holder=name_process(), member=None, heartbeats=heartbeats, rollout=rollout
+        )
+    member, rollout = join(_open_members(invocation, targets, shared), targets, rules)
+    return make_parts(holder=member.name, member=member, heartbeats=member, rollout=rollout)
+
+
+def _open_members(invocation: Invocation, targets: Sequence[str], shared: Shared) -> Membership:
     if not invocation["lock"]:
         raise UsageError(
             "--members needs --lock: the lease of each target keeps two daemons from writing to it"
@@ -66,7 +83,10 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
         region=invocation["region"] or os.environ.get("AWS_REGION") or None,
         profile=invocation["profile"] or None,
     )
-    sessions = shared.sessions or Sessions()
-    membership = open_membership(members, invocation["lock_term"], targets, sessions, connection)
-    member, rollout = join(membership, targets, rules)
-    return FleetParts(shared, turns, files, member.name, member, deletes, member, rollout)
+    return open_membership(
+        invocation["members"],
+        invocation["lock_term"],
+        targets,
+        shared.sessions or Sessions(),
+        connection,
+    )
