@@ -18,7 +18,6 @@ from typing import Any
 import boto3
 import forks
 import pytest
-import sdk_handlers
 from amounts import FULL, SEED, amount, left_out
 from coverage import Coverage
 from forks import MEASURES_PROCESSES
@@ -44,7 +43,6 @@ settings.load_profile("untimed")
 
 # As in the command: the modules of all tests are no garbage, and to search them takes long.
 gc.set_threshold(GC_THRESHOLD)
-sdk_handlers.remember()
 
 # Markers that say whether the branches of a test are measured.
 MEASURING = ("measured", "unmeasured", "slow")
