@@ -1,8 +1,29 @@
-"""Ends calls on a connection that another thread uses."""
+"""Waits for files and sockets, and ends calls on a connection that another thread uses."""
 
 import os
+import select
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Protocol
+
+
+class HasDescriptor(Protocol):
+    """A file or a socket."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+
+def wait_readable(files: Iterable[HasDescriptor], seconds: float | None = None) -> bool:
+    """Return whether one of the files can be read before the time is over; None: no limit.
+
+    Unlike `select.select`, it takes descriptors above 1,024.
+    """
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
 
 
 def end_calls(descriptor: int) -> None:

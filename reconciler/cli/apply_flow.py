@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from select import select
 from typing import TypeAlias
 
 import click
@@ -34,6 +33,7 @@ from reconciler.render import text
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.render.outcome_lines import OutcomeLines
 from reconciler.render.terminal import plural
+from reconciler.sockets import wait_readable
 
 ApplyFunction: TypeAlias = Callable[[Plan, engine.CommandTarget, engine.ApplyOptions], Report]
 
@@ -152,7 +152,7 @@ def ask_approval(subject: str) -> bool:
         with wakeup_on_signals() as wakeup:
             print_message(f"\nApply {subject}? [y/N]: ")
             # Not input() or click.confirm: they lose a Ctrl-C that arrives just before their read.
-            select((sys.stdin, wakeup), (), ())
+            wait_readable((sys.stdin, wakeup))
             answer = sys.stdin.readline()
     except KeyboardInterrupt:
         raise click.Abort("interrupted before any change; nothing was applied") from None

@@ -3,7 +3,6 @@
 import http.client
 import json
 from collections.abc import Callable, Mapping
-from select import select
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +19,7 @@ from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus, Resou
 from reconciler.core.state.fleet_status import FleetStatus, MemberSummary, TargetSummary
 from reconciler.known_secrets import shown
 from reconciler.network_errors import connection_advice
+from reconciler.sockets import wait_readable
 
 SCHEMA = 1
 # The server of a URL, and the command that starts it.
@@ -175,9 +175,8 @@ def _request(
         headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, body, headers)
-        while (
-            body is not None
-            and not select([connection.sock], (), (), limits.DAEMON_RESPONSE_TIMEOUT_SECONDS)[0]
+        while body is not None and not wait_readable(
+            [connection.sock], limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
         ):
             _request(url, "GET", "/status")
         response = connection.getresponse()
