@@ -220,15 +220,24 @@ def keep_renewed(elector: Elector) -> Iterator[Callable[[], bool]]:
             failures.append(error)
 
     renew()
-    # In the context of this thread, whose target the log records have.
-    thread = Thread(target=copy_context().run, args=(run,), name="lease", daemon=True)
     try:
-        thread.start()
-        yield is_leader
+        with _running(run, stop):
+            yield is_leader
+    finally:
+        with suppress(LockError):
+            elector.release()
+
+
+@contextmanager
+def _running(work: Callable[[], None], stop: Event) -> Iterator[None]:
+    """Do ``work``, which ends when ``stop`` is set, in a thread until the block ends."""
+    # In the context of this thread, whose target the log records have.
+    thread = Thread(target=copy_context().run, args=(work,), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
     finally:
         stop.set()
         # A renewal that ends after the release would take the lease again, for a process that
         # does not use it.
         thread.join(limits.LOCK_RELEASE_TIMEOUT_SECONDS)
-        with suppress(LockError):
-            elector.release()

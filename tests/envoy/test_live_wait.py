@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
+from daemons import eventually
 from envoy.live_site import PAUSE_SECONDS, Site
 
 pytestmark = pytest.mark.process
@@ -36,5 +37,6 @@ def test_traffic_follows_before_apply_returns(
     assert done.code == 0, done.err
     assert "All connected proxies have acknowledged" in done.out
     site.tell("load", 1, PAUSE_SECONDS)
-    site.until("n1")
-    assert set(json.loads(site.tell("results"))) == {"n1"}
+    first: set[str] = set()
+    eventually(lambda: bool(first.update(json.loads(site.tell("results"))) or first))
+    assert first == {"n1"}

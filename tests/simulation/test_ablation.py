@@ -87,9 +87,9 @@ def _unprotected(_tags: object) -> bool:
     return False
 
 
-def _readable_world(resources: Any, *_: object) -> LiveState:
+def _readable_world(live: LiveState, _: object) -> LiveState:
     return LiveState(
-        {key: live for key, live in resources.items() if isinstance(live, LiveResource)}
+        {key: it for key, it in live.resources.items() if isinstance(it, LiveResource)}
     )
 
 
@@ -276,7 +276,7 @@ TABLE = [
     _row(
         "unreadable is not absent",
         plan_and_apply,
-        "LiveState",
+        "_only_selected",
         _readable_world,
         "delete-one 3:refused",
         STILL,
