@@ -15,7 +15,7 @@ class HasDescriptor(Protocol):
         """Return its descriptor."""
 
 
-def wait_readable(files: Iterable[HasDescriptor], seconds: float | None = None) -> bool:
+def wait_readable(files: Iterable[HasDescriptor | int], seconds: float | None = None) -> bool:
     """Return whether one of the files can be read before the time is over; None: no limit.
 
     Unlike `select.select`, it takes descriptors above 1,024.

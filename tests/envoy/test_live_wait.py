@@ -37,6 +37,11 @@ def test_traffic_follows_before_apply_returns(
     assert done.code == 0, done.err
     assert "All connected proxies have acknowledged" in done.out
     site.tell("load", 1, PAUSE_SECONDS)
-    first: set[str] = set()
-    eventually(lambda: bool(first.update(json.loads(site.tell("results"))) or first))
-    assert first == {"n1"}
+    results: list[str] = []
+
+    def is_answered() -> bool:
+        results.extend(json.loads(site.tell("results")))
+        return bool(results)
+
+    eventually(is_answered)
+    assert set(results) == {"n1"}
