@@ -1,13 +1,16 @@
 """Opens the rollout of a daemon of many targets."""
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.fleet import rollout_of
 from reconciler.core.errors import UsageError
 from reconciler.core.fleet.rollout import RolloutRules
+from reconciler.core.resources import shorten_list
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.fleet_rollout import FleetRollout
 from reconciler.locks.membership import Membership
@@ -18,6 +21,27 @@ from reconciler.wiring.sources import git_address
 
 STATE_FILE = ".reconciler/rollout"
 
+logger = logging.getLogger("reconciler.run")
+
+
+class ReloadNotice:
+    """Warns if a reload finds another table [rollout], because only a restart uses it."""
+
+    def __init__(self, rules: RolloutRules | None) -> None:
+        """Start with the table that the daemon uses; None without one."""
+        self._used = self._latest = rules
+        self._lock = Lock()
+
+    def check(self, rules: RolloutRules | None) -> None:
+        """Warn if ``rules`` are not those in use. All targets reload; one of them warns."""
+        with self._lock:
+            is_new, self._latest = rules != self._latest, rules
+        if is_new and rules != self._used:
+            logger.warning(
+                "[rollout] of reconciler.toml has changed, but the daemon uses the table as of its"
+                " start: restart the daemon"
+            )
+
 
 def rules_of(invocation: Invocation) -> RolloutRules | None:
     """Return the rules of the rollout; None without [rollout].
@@ -25,10 +49,18 @@ def rules_of(invocation: Invocation) -> RolloutRules | None:
     With --members, other daemons may have the targets that are not selected here.
 
     Raises:
-        UsageError: If a selected target is in no wave.
+        UsageError: If a selected target is in no wave. Or, without --members, if a target of a wave
+            is not selected: no record would tell whether it has the revision.
     """
-    rules = rollout_of(invocation)
-    return rules and (invocation.file.rollout if invocation["members"] else rules)
+    every, rules = invocation.file.rollout, rollout_of(invocation)
+    if every is not None and rules != every and not invocation["members"]:
+        left = [name for wave in every.waves for name in wave if name not in invocation.targets]
+        raise UsageError(
+            f"[rollout] has {shorten_list(left)}, which this daemon does not select, so later waves"
+            " would not wait for them: pass --all-targets, and --members to share the targets"
+            " between daemons instead of --shard"
+        )
+    return every
 
 
 def open_alone(invocation: Invocation) -> Membership:

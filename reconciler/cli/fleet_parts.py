@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.daemon_rollout import join, open_alone, rules_of
+from reconciler.cli.daemon_rollout import ReloadNotice, join, open_alone, rules_of
 from reconciler.cli.shared_parts import Shared
 from reconciler.core.errors import UsageError
 from reconciler.daemon.delete_budget import DeleteBudget
@@ -30,6 +30,7 @@ class FleetParts:
         holder: The name of this process in the leases.
         member: Divides the targets among several daemons; None if this one has all.
         deletes: Counts the deletes on all targets.
+        reloads: Warns if a reload finds settings that it does not read.
         heartbeats: Sends heartbeats: ``member``, or a member that only keeps the rollout of this
             daemon in a file; None without members and waves.
         rollout: Decides which target may take a new revision; None without waves.
@@ -41,6 +42,7 @@ class FleetParts:
     holder: str
     member: FleetMember | None
     deletes: DeleteBudget
+    reloads: ReloadNotice
     heartbeats: FleetMember | None
     rollout: FleetRollout | None
 
@@ -63,6 +65,7 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
         turns=Turns(invocation["targets_at_once"]),
         files=files,
         deletes=DeleteBudget(steady_seconds),
+        reloads=ReloadNotice(rules),
     )
     if not invocation["members"]:
         alone = (None, None) if rules is None else join(open_alone(invocation), (), rules)

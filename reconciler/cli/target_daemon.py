@@ -272,6 +272,7 @@ class TargetDaemon:
                 before = run.context
                 reload_loop(run, daemon)
                 if run.context is not before:
+                    self._parts.reloads.check(run.context.invocation.file.rollout)
                     # If the target has to be opened again, with these settings.
                     self._settings = read_run_settings(run.context.invocation, DAEMON_UPDATES)
             yield files_changed or (run.gate is not None and run.gate.has_opened())
@@ -317,3 +318,4 @@ class TargetDaemon:
             logger.error("the configuration was not reloaded: %s", error)  # noqa: TRY400
         else:
             logger.info("the configuration was reloaded; policy %s", self._settings.config.policy)
+            self._parts.reloads.check(invocation.file.rollout)

@@ -1,5 +1,6 @@
 """The rollout that this daemon shares with others: which target may take which revision."""
 
+import logging
 import math
 from collections.abc import Callable
 from threading import Condition
@@ -9,11 +10,18 @@ from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.fleet.rollout import Progress, Rollout, RolloutRules, TargetReport, start
-from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, apply_news
+from reconciler.core.fleet.rollout_news import (
+    RolloutCommand,
+    RolloutNews,
+    apply_news,
+    restore,
+)
 from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus, State
 from reconciler.locks.lease import NEVER
+
+logger = logging.getLogger("reconciler.run")
 
 _SETTLED = frozenset({State.IN_SYNC, State.SUSPENDED})
 
@@ -58,18 +66,21 @@ class FleetRollout:
         self._commands: list[RolloutCommand] = []
         self._requested = 0
         self._sent = RolloutNews()
+        self._has_restored = False
 
     def change(self, record: FleetRecord, elapsed_seconds: float) -> FleetRecord:
         """Return ``record`` with the news of this daemon."""
         with self._changed:
+            stored, record = record, restore(record, self._record)
+            self._has_restored = record is not stored
             self._note_beginning(record)
             newest, before = self._revisions(record)
             is_known = newest is not None or record.rollout is not None
             # Without a rollout there is nothing to hold yet.
             commands = tuple(self._commands) if is_known else ()
             news = RolloutNews(newest, before, tuple(self._reports), commands)
-            self._sent = news
-        return apply_news(record, self.rules, news, elapsed_seconds)
+            self._sent, restores = news, self._has_restored
+        return apply_news(record, self.rules, news, 0.0 if restores else elapsed_seconds)
 
     def observe(self, record: FleetRecord) -> None:
         """Use ``record``, which was stored with the result of the last `change`."""
@@ -80,6 +91,11 @@ class FleetRollout:
             del self._commands[: len(self._sent.commands)]
             self._sent = RolloutNews()
             self._changed.notify_all()
+        if self._has_restored:
+            logger.warning(
+                "the store had lost the state of the rollout; this daemon has written back the one"
+                " that it knew, and the soak begins again"
+            )
 
     def record_newest(self, target: str, revision: str) -> None:
         """Record that ``revision`` is the newest one of the source, as the target sees it."""

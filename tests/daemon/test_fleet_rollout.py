@@ -80,6 +80,38 @@ def test_no_target_takes_anything_while_the_record_cannot_be_read() -> None:
     assert rollout.may_take("dev", "b")
 
 
+def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixture) -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "b")
+    known = replace(start("b"), wave=1, soaked_seconds=9.0, is_held=True)
+    known_reports = {"dev": SYNCED, "prod": TargetReport("a", Progress.IN_SYNC)}
+    beat(rollout, FleetRecord(reports=known_reports, rollout=known))
+    assert caplog.messages == []
+    after = rollout.change(FleetRecord({"me": Member()}), 5.0)
+    assert caplog.messages == [], "another process may win"
+    assert after.rollout == replace(known, soaked_seconds=0.0)
+    assert after.reports == known_reports
+    rollout.observe(after)
+    assert "the store had lost the state of the rollout" in caplog.text
+    assert not rollout.may_take("prod", "b"), "held"
+    caplog.clear()
+    beat(rollout, after)
+    assert caplog.messages == []
+
+
+def test_a_lost_soak_begins_again_without_the_time_of_the_loss() -> None:
+    rules = replace(RULES, soak_seconds=60.0)
+    rollout = FleetRollout(rules, "me", Clock())
+    rollout.record_newest("dev", "b")
+    beat(
+        rollout,
+        FleetRecord(reports={"dev": SYNCED}, rollout=replace(start("b"), soaked_seconds=50.0)),
+    )
+    after = rollout.change(FleetRecord(), 30.0).rollout
+    assert after is not None
+    assert (after.wave, after.soaked_seconds) == (0, 0.0)
+
+
 def test_targets_that_fetch_late_bring_no_revision_back() -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     record = FleetRecord()

@@ -139,3 +139,17 @@ def test_a_daemon_of_a_target_outside_of_the_waves_is_refused(
     refused = cli("run", "--target", "local", "--target", "dev-*")
     assert refused.code == 64
     assert "local is in no wave of [rollout]" in refused.err
+
+
+@pytest.mark.parametrize(
+    "selected", [("--all-targets", "--shard", "region=us-east-1"), ("prod-*",)]
+)
+def test_a_daemon_without_some_targets_of_the_waves_is_refused(
+    selected: tuple[str, ...], cli: Cli, waves: RolloutWorld
+) -> None:
+    del waves
+    options = selected if len(selected) > 1 else ("--target", *selected)
+    refused = cli("run", *options)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (64, "", 1)
+    assert "reconciler: [rollout] has dev-eu-north-1, " in refused.err
+    assert "pass --all-targets, and --members to share the targets" in refused.err

@@ -1,5 +1,6 @@
 """A rollout by a daemon: four waves of three targets, counted by their endpoints."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,12 @@ def test_a_later_wave_keeps_what_it_has_and_a_new_revision_begins_at_the_first(
     eventually(lambda: waves.meshes("prod")[1]["a"] == 3)
     assert steps(waves) == [ONE] * 4
     assert waves.writes()[:3] == [0, 0, 0], "held"
+    Path(".reconciler/rollout").unlink()
+    eventually(lambda: "the store had lost the state of the rollout" in fleet.log)
+    assert rollout(fleet)["is_held"]
+    waves.configure("soak = 1\n")
+    fleet.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "[rollout] of reconciler.toml has changed" in fleet.log)
     assert "is held; run reconciler rollout resume" in cli("rollout", "--url", fleet.url).out
     waves.fail("stage", "TagResource")
     assert cli("rollout", "resume", "--url", fleet.url, "--format", "json").code == 0

@@ -68,6 +68,17 @@ def apply_news(
     return replace(record, reports=reports, rollout=rollout)
 
 
+def restore(record: FleetRecord, known: FleetRecord) -> FleetRecord:
+    """Return ``record`` with the rollout of ``known``, the one before it, if its store lost it.
+
+    A hold or a stop stays. The soak begins again, because no report tells of the time in between.
+    """
+    if record.rollout is not None or known.rollout is None:
+        return record
+    rollout = replace(known.rollout, soaked_seconds=0.0)
+    return replace(record, reports={**known.reports, **record.reports}, rollout=rollout)
+
+
 def _without_stops(
     reports: Mapping[str, TargetReport], rules: RolloutRules
 ) -> Mapping[str, TargetReport]:
