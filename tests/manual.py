@@ -15,9 +15,13 @@ import create_mesh_reference
 
 from reconciler.cli.command_table import COMMANDS
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import RolloutRules
+from reconciler.core.fleet.rollout_status import rollout_status
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.core.state.fleet_status import MemberSummary
 from reconciler.endpoint import Behavior
 from reconciler.envoy.counters import Counters
 from reconciler.envoy.metrics import Scrape
@@ -25,7 +29,7 @@ from reconciler.manifest.parsing.diagnostics import Code
 from reconciler.render.explained.exit_codes import EXIT_CODES
 from reconciler.render.explained.page import DIAGNOSTICS
 from reconciler.settings.options import ALL_COMMANDS, OPTIONS, TARGET_COMMANDS, Option, OptionType
-from reconciler.web.metrics import Metrics
+from reconciler.web.metrics import FleetScrape, Metrics, exposition
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -143,8 +147,11 @@ def _path_of(kind: str) -> tuple[str, ...]:
 
 
 def _metrics() -> str:
-    exposition, _ = Metrics().exposition(_STATUS, 0.0)
-    return _metrics_table(exposition.decode())
+    of_target, _ = Metrics().exposition(_STATUS, 0.0)
+    members = (MemberSummary("host", 0.0, 0, is_self=True),)
+    rollout = rollout_status(FleetRecord(), RolloutRules((), 0.0, frozenset(), 1))
+    of_fleet, _ = exposition(FleetScrape({}, members, rollout))
+    return _metrics_table((of_target + of_fleet).decode())
 
 
 def _xds_metrics() -> str:

@@ -21,11 +21,14 @@ from repository import commit_all
 from run_shell import Shell, shell_in
 
 from reconciler.cli.command_table import COMMANDS
+from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.rollout import RolloutRules
+from reconciler.core.fleet.rollout_status import rollout_status
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.endpoint import LocalEndpoint
 from reconciler.settings.options import OPTIONS
-from reconciler.web.metrics import Metrics
+from reconciler.web.metrics import FleetScrape, Metrics, exposition
 
 pytestmark = pytest.mark.unmeasured
 
@@ -362,7 +365,9 @@ def test_every_expression_selects_series_that_the_daemon_has(expression: str) ->
     revision = SourceRevision("c" * 40, "subject", "author")
     now = DaemonStatus(TARGET, "platform", "sync", 0.0, 60.0, revision=revision)
     now = replace(now, calls={"ListMeshes": 1}, responses={"ok": 1})
-    text = Metrics().exposition(now, 0.0)[0].decode()
+    rollout = rollout_status(FleetRecord(), RolloutRules((), 0.0, frozenset(), 1))
+    of_fleet, _ = exposition(FleetScrape({}, rollout=rollout))
+    text = (Metrics().exposition(now, 0.0)[0] + of_fleet).decode()
     # Prometheus adds the job.
     asked = re.findall(r"(mesh_reconciler_\w+)(?:{(.+?)})?", expression.replace('job=~"$job"', ""))
     assert asked

@@ -85,10 +85,11 @@ COMMANDS = {
         "Reconcile",
         "Plan, ask for confirmation, and make the changes.",
         ("apply manifests --target local", "apply --plan plan.json --auto-approve"),
-        (*_WRITE, ExitCode.MANIFESTS),
+        (*_WRITE, ExitCode.PENDING, ExitCode.MANIFESTS),
         _PATH,
         code_details={
-            ExitCode.PARTIAL: "; with --wait-proxies also: a proxy did not acknowledge the changes"
+            ExitCode.PENDING: ": a target was not reached, because its rollout stopped",
+            ExitCode.PARTIAL: "; with --wait-proxies also: a proxy did not acknowledge the changes",
         },
     ),
     "ci": CommandHelp(
@@ -201,6 +202,7 @@ characters. Times are in UTC.""",
         ("reconcile", "reconcile --url http://127.0.0.1:9180 --token-file token"),
         (
             *_ALWAYS,
+            ExitCode.PENDING,
             ExitCode.PARTIAL,
             ExitCode.WITHHELD,
             ExitCode.STALE,
@@ -208,6 +210,7 @@ characters. Times are in UTC.""",
             ExitCode.MANIFESTS,
         ),
         "The exit code is that of the cycle.",
+        code_details={ExitCode.PENDING: ": the target waits for its wave of the rollout"},
     ),
     "rollout": CommandHelp(
         "Daemon",

@@ -7,6 +7,7 @@ from reconciler.core.resources import Json, canonical_json
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.fleet_status import (
     ELSEWHERE,
+    STANDBY,
     WAITING,
     FleetStatus,
     MemberSummary,
@@ -29,6 +30,7 @@ _COLORS = {
     "pending": Style.CYAN,
     ELSEWHERE: Style.CYAN,
     WAITING: Style.CYAN,
+    STANDBY: Style.CYAN,
 }
 _BAD = ("stuck", "unreadable", "failed")
 
@@ -74,7 +76,7 @@ def _details(target: TargetSummary, now: float) -> str:
         ended = "no cycle has ended yet"
     else:
         ago = format_duration(now - target.finished_at)
-        ended = f"cycle {target.cycle}, {target.exit_code} {ago} ago"
+        ended = f"cycle {target.cycle} ended with {target.exit_code}, {ago} ago"
     commit = f"commit {_commit(target)}" if target.commit else ""
     reason = escaped(target.error or target.waits_for or "")
     return "; ".join(filter(None, (ended, commit, reason)))

@@ -176,9 +176,9 @@ def read_file(path: Path | None) -> ConfigFile:
     _check_options(chosen, "", document, None)
     for command, table in _tables(chosen, "", commands).items():
         _check_options(chosen, f"{command}.", table, command)
-    for name, table in targets.items():
-        _check_target(chosen, name, table)
     place = partial(place_in, chosen, text)
+    for name, table in targets.items():
+        _check_target(chosen, name, table, place)
     expanded = expand_all(targets, partial(place, "targets"), BUILT_IN)
     rules = _parse_rollout(place, rollout, expanded)
     return ConfigFile(document, commands, expanded, chosen, acm, name_defaults, notify, rules)
@@ -218,7 +218,9 @@ def _parse_rollout(
     return parse_rollout(place, table, [name for name in targets if name not in BUILT_IN])
 
 
-def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
+def _check_target(
+    file: Path, name: str, table: Mapping[str, Any], place: Callable[..., str]
+) -> None:
     _check_names(file, f"targets.{name}.", table, TARGET_FIELDS | MATRIX_FIELDS)
     switches = {field: table[field] for field in table.keys() & TARGET_SWITCHES}
     if not all(type(value) is bool for value in switches.values()):
@@ -238,7 +240,8 @@ def _check_target(file: Path, name: str, table: Mapping[str, Any]) -> None:
     is_valid, _ = TYPE_CHECKS[OptionType.TEXT]
     if not isinstance(variables, dict) or not all(map(is_valid, variables.values())):
         raise UsageError(
-            f'{file}: targets.{name}.variables must be texts by name, such as {{ stage = "test" }}'
+            f"{place('targets', name, 'variables')} must be texts or whole numbers by name, such as"
+            ' { stage = "test", weight = 5 }: put other values in quotes'
         )
     checked |= {"variables"}
     texts = [value for field, value in table.items() if field not in checked]

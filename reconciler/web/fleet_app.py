@@ -126,7 +126,8 @@ class FleetApp(WebApplication):
 
     def _metrics(self) -> Response:
         scrapes = {name: application.scrape() for name, application in self._targets.items()}
-        text, kind = exposition(FleetScrape(scrapes, tuple(self._members())))
+        rollout = self._rollout.status() if self._rollout else None
+        text, kind = exposition(FleetScrape(scrapes, tuple(self._members()), rollout))
         return Response(text, kind.encode())
 
     def _health(self) -> Response:

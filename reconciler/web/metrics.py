@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.core.changes import DRIFT, Change, operation_name
 from reconciler.core.exit_codes import ExitCode
+from reconciler.core.fleet.rollout_status import RolloutStatus
 from reconciler.core.report import PRECEDENCE, Outcome, outcome_name
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
 from reconciler.core.state.fleet_status import MemberSummary
@@ -140,6 +141,7 @@ class FleetScrape(Collector):
 
     scrapes: Mapping[str, Scrape]
     members: Sequence[MemberSummary] = ()
+    rollout: RolloutStatus | None = None
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric once, with the samples of all targets."""
@@ -158,6 +160,14 @@ class FleetScrape(Collector):
             own = sum(member.targets for member in self.members if member.is_self)
             yield GaugeMetricFamily(f"{_PREFIX}_members", _MEMBERS_HELP, len(self.members))
             yield GaugeMetricFamily(f"{_PREFIX}_member_targets", _MEMBER_TARGETS_HELP, own)
+        if self.rollout is not None:
+            waiting = sum(scrape.status.waits_for is not None for scrape in self.scrapes.values())
+            for name, value, help_text in (
+                ("stopped", bool(self.rollout.stopped_by), "Whether a target stopped the rollout."),
+                ("held", self.rollout.is_held, "Whether a person holds the rollout."),
+                ("waiting_targets", waiting, "Targets of this daemon whose wave has not begun."),
+            ):
+                yield GaugeMetricFamily(f"{_PREFIX}_rollout_{name}", help_text, value)
 
 
 def exposition(collector: Collector) -> tuple[bytes, str]:

@@ -32,9 +32,13 @@ class RolloutRoutes:
         self._rollout = rollout
         self._render = render
 
-    def show(self) -> Response:
+    def status(self) -> RolloutStatus:
         """Return the state of the rollout."""
-        text = self._render(self._rollout.status())
+        return self._rollout.status()
+
+    def show(self) -> Response:
+        """Return the state of the rollout as JSON."""
+        text = self._render(self.status())
         return Response(text.encode(errors="backslashreplace"), JSON)
 
     async def command(self, name: str, headers: Headers, body: bytes) -> Response:

@@ -35,6 +35,7 @@ from reconciler.web.application import (
     require_method,
 )
 from reconciler.web.metrics import Metrics, Scrape, exposition
+from reconciler.web.rollout_routes import ROOT as ROLLOUT
 
 ReadDocument: TypeAlias = Callable[[DaemonStatus, Mapping[str, str]], str | None]
 """Returns a JSON text for a status and the query of a request; None if there is no such entry."""
@@ -127,6 +128,10 @@ class StatusApp(WebApplication):
             self.require_command(scope)
             allow_rewind = _read_allow_rewind(headers, body)
             return await self._reconcile(receive, allow_rewind=allow_rewind)
+        if path.startswith(ROLLOUT):
+            raise HttpError(
+                404, "this daemon has no rollout: it needs [rollout] and several targets"
+            )
         raise HttpError(404, "there is no such path")
 
     def summary(self, link: str) -> TargetSummary:

@@ -56,8 +56,6 @@ from reconciler.settings.config_file import read_file
             f"[targets.t]\ntag_index_lag = 1{'0' * 400}",
             "targets.t.tag_index_lag must be a number of seconds",
         ),
-        ("[targets.t]\nvariables = 'a'", "targets.t.variables must be texts by name, such as"),
-        ("[targets.t]\nvariables = {a = true}", "targets.t.variables must be texts by name"),
         ("[targets.t]\nrefresh = true", "targets.t.refresh is not a setting"),
         ("auto_approve = true", "auto_approve is not a setting"),
     ],
@@ -70,6 +68,18 @@ def test_what_no_option_takes_is_refused_where_it_stands(
     with pytest.raises(UsageError) as refused:
         read_file(file)
     assert str(refused.value).startswith(f"{file}: {words}")
+
+
+@pytest.mark.parametrize("value", ["'a'", "{ a = true }", "{ a = 1.5 }"])
+def test_variables_of_other_types_are_refused_with_their_line(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f'[targets.t]\nowner = "o"\nvariables = {value}\n')
+    with pytest.raises(UsageError) as refused:
+        read_file(file)
+    words = "targets.t.variables must be texts or whole numbers by name, such as"
+    assert str(refused.value).startswith(f"{file}:3: {words}")
+    file.write_text('[targets.t]\nvariables = { a = "1.5", b = 5 }\n')
+    assert read_file(file).targets["t"]["variables"] == {"a": "1.5", "b": 5}
 
 
 def test_an_option_and_a_table_with_the_name_history_exclude_each_other(tmp_path: Path) -> None:

@@ -104,4 +104,5 @@ def test_the_table_has_errors_commits_and_targets_without_a_cycle() -> None:
         FleetStatus(rows), now=calm().started_at, layout=Layout(color=False)
     )
     assert text.splitlines()[-1] == "2 targets."
+    assert "ended with 0, " in text
     assert "no cycle has ended yet; commit 0123456789ab; no answer" in text

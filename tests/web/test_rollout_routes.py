@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from servers import Answer, scripted
-from web.samples import TOKEN
+from web.samples import TOKEN, StillDaemon, calm
+from web.test_fleet_app import ask as ask_fleet
+from web.test_fleet_app import fleet
 
 from reconciler.core.errors import DaemonError
 from reconciler.core.fleet.rollout_news import RolloutCommand
@@ -119,6 +121,21 @@ def test_a_daemon_without_waves_and_a_store_that_does_not_answer_are_said() -> N
     assert (code, "add [rollout] to reconciler.toml" in text) == (404, True)
     code, text = ask(Control(answers=False), "/rollout/hold", headers=ALLOWED)
     assert (code, "hold was not stored yet" in text) == (503, True)
+
+
+def test_a_daemon_of_one_target_says_that_it_has_no_rollout() -> None:
+    code, _, text = ask_fleet(fleet(a=StillDaemon(calm())), "/targets/a/rollout")
+    message = "this daemon has no rollout: it needs [rollout] and several targets"
+    assert (code, json.loads(text)["message"]) == (404, message)
+
+
+def test_metrics_tell_of_a_stop_and_a_hold() -> None:
+    code, text = ask(Control(), "/metrics", "GET")
+    assert code == 200
+    assert "\nmesh_reconciler_rollout_stopped 1.0\n" in text
+    assert "\nmesh_reconciler_rollout_held 0.0\n" in text
+    assert "\nmesh_reconciler_rollout_waiting_targets 0.0\n" in text
+    assert "rollout" not in ask(None, "/metrics", "GET")[1]
 
 
 def test_the_client_reads_what_the_daemon_writes() -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.state.daemon_status import DaemonStatus, State
 
 ELSEWHERE = "elsewhere"
 # No earlier revision is known, so nothing is planned until the wave of the target begins.
 WAITING = "waiting"
+# Another process holds the lease, so this one writes nothing.
+STANDBY = "standby"
 # The worst first. Suspended resources differ on purpose.
 _WORST_STATES = (State.DRIFTED, State.WITHHELD, State.STALE, State.PENDING)
 
@@ -103,4 +106,6 @@ def _health_words(status: DaemonStatus, *, healthy: bool) -> Iterator[str]:
         yield "starting"
     if status.waits_for is not None and not states:
         yield WAITING
+    if status.exit_code is ExitCode.LOCKED:
+        yield STANDBY
     yield State.IN_SYNC

@@ -21,7 +21,7 @@ export const lookOf = (state) => STATES[state] ?? STATES["not managed"];
 
 // The tones by urgency, with the sign of each.
 export const HEALTH_SIGNS = { bad: "\u2715", warn: "!", cool: "\u2026", good: "\u2713" };
-const HEALTH_TONES = { stuck: "bad", "no response": "bad", "invalid manifests": "warn", starting: "cool", elsewhere: "cool", waiting: "cool" };
+const HEALTH_TONES = { stuck: "bad", "no response": "bad", "invalid manifests": "warn", starting: "cool", elsewhere: "cool", waiting: "cool", standby: "cool" };
 export const healthTone = (word) => HEALTH_TONES[word] ?? lookOf(word).tone;
 
 // Escapes control characters, which could hide or reorder the text around them.

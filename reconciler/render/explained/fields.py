@@ -86,8 +86,8 @@ spec: {}
 """,
     ),
     Code.VARIABLE: Explanation(
-        "Pass --var NAME=VALUE, or a file of variables with --var-file. Write $$ for a dollar "
-        "sign.",
+        "Pass --var NAME=VALUE, or a file of variables with --var-file, or set `variables` in the "
+        "table of the target. Write $$ for a dollar sign.",
         f"{_MESH}metadata: {{name: payments-$STAGE}}\nspec: {{}}",
     ),
     Code.FUNCTION: Explanation(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from web.samples import COMMIT, calm, sample_statuses, status
 
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.source_revision import SourceRevision
 from reconciler.core.state.daemon_status import ResourceStatus, State
 from reconciler.core.state.fleet_status import health_word, summarize
@@ -19,6 +20,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "starting": {"cycle_finished_at": None},
     "unreadable": {"error": "no answer"},
     "invalid manifests": {"source_valid": False},
+    "standby": {"exit_code": ExitCode.LOCKED},
     **{
         state: {"resources": one_in(state)}
         for state in State
