@@ -5,7 +5,7 @@ The targets share manifests, which are read once, and the costly parts of the SD
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from reconciler import parallel
@@ -160,6 +160,11 @@ def print_fleet(
 
     ``objection`` is why a guard over all targets stopped the run; it is empty if none did.
     """
+    rules = invocation.file.rollout
+    if rules is not None and invocation.command in ("plan", "apply"):
+        # A plan may also be of a built-in target, which is in no wave.
+        waves = {name: number for number, wave in enumerate(rules.waves, 1) for name in wave}
+        sections = [replace(section, wave=waves.get(section.target)) for section in sections]
     codes = [section.code for section in sections]
     code = fleet_exit_code([*codes, *([ExitCode.WITHHELD] if objection else [])])
     render = FLEET_FORMATS[invocation["format"]]

@@ -22,12 +22,14 @@ class Section:
         code: The exit code of its run.
         summary: One line: counts, or the error.
         output: The whole output of a run on this target; None if the run failed.
+        wave: The number of its wave; None without a rollout.
     """
 
     target: str
     code: ExitCode
     summary: str
     output: str | None
+    wave: int | None = None
 
 
 def as_text(sections: Sequence[Section], code: ExitCode, objection: str, layout: Layout) -> str:
@@ -41,7 +43,8 @@ def as_text(sections: Sequence[Section], code: ExitCode, objection: str, layout:
         result = Span(section.code.word.ljust(code_width), _style(section.code))
         summary = wrap_words(escaped(section.summary), gap="  ")
         padding = " " * (name_width - cell_width(name))
-        lines.append(layout.write([Span(name + padding, gap=""), result, *summary]))
+        wave = [] if section.wave is None else [Span(f"wave {section.wave}")]
+        lines.append(layout.write([Span(name + padding, gap=""), *wave, result, *summary]))
     lines += ["", escaped(objection)] if objection else []
     outputs: dict[str, list[str]] = {}
     for name, section in zip(names, sections, strict=True):

@@ -31,6 +31,8 @@ def exit_names(run: Run) -> list[str]:
 
 
 def test_a_change_goes_through_all_waves(cli: Cli, waves: RolloutWorld) -> None:
+    planned = cli("plan", "--all-targets")
+    assert "\nstage-eu-west-1   wave 2  ok  Plan: 0 to create, 1 to update" in planned.out
     applied = cli(*APPLY)
     assert (applied.code, applied.err) == (0, "")
     assert applied.out.count("Applied: 1 updated.") == len(TARGETS) + 1
@@ -49,7 +51,7 @@ def test_a_failure_stops_the_waves_after_it(
     assert waves.writes() == [6, 2 * unavailable, 0, 0]
     failed = ", ".join(f"stage-{region} (error)" for region in REGIONS[:unavailable])
     reason = f"not reached: wave 2 of the rollout stopped at {failed}"
-    assert f"prod-us-east-1    pending  {reason}" in " ".join(applied.out.split("\n"))
+    assert f"prod-us-east-1    wave 4  pending  {reason}" in " ".join(applied.out.split("\n"))
     assert applied.out.count("not reached: ") == 6 + 3 - unavailable
 
     waves.mend("stage")
@@ -106,6 +108,9 @@ def test_some_targets_keep_the_order_of_their_waves(cli: Cli, waves: RolloutWorl
 
 def test_a_target_outside_of_the_waves_is_refused(cli: Cli, waves: RolloutWorld) -> None:
     waves.configure(first="[targets.local]\n")
+    planned = cli("plan", "--target", "local", "--target", "dev-*")
+    assert "\ndev-eu-west-1   wave 1  ok  " in planned.out
+    assert "\nlocal           " in planned.out
     refused = cli("apply", "--target", "local", "--target", "dev-*", "--auto-approve")
     assert (refused.code, refused.out) == (64, "")
     assert refused.err == (
