@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from reconciler.core.escaping import escaped
+from reconciler.core.fleet.rollout_status import RolloutStatus
 from reconciler.core.resources import Json, canonical_json
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.fleet_status import (
@@ -13,6 +14,7 @@ from reconciler.core.state.fleet_status import (
     MemberSummary,
     TargetSummary,
 )
+from reconciler.render.rollout import one_line
 from reconciler.render.terminal import (
     Layout,
     Span,
@@ -35,12 +37,13 @@ _COLORS = {
 _BAD = ("stuck", "unreadable", "failed")
 
 
-def as_json(fleet: FleetStatus) -> str:
-    """Return one line of JSON."""
+def as_json(fleet: FleetStatus, rollout: RolloutStatus | None = None) -> str:
+    """Return one line of JSON; ``rollout`` is None without waves."""
     document: Json = {
         "schema": SCHEMA,
         "targets": [asdict(target) for target in fleet.targets],
         "members": [asdict(member) for member in fleet.members],
+        "rollout": one_line(rollout) if rollout else None,
     }
     return canonical_json(document) + "\n"
 

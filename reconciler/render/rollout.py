@@ -30,6 +30,14 @@ def as_text(rollout: RolloutStatus, layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
+def one_line(rollout: RolloutStatus) -> str:
+    """Return the revision, the wave that takes it and why the next one waits."""
+    summary = _summary(rollout)
+    if rollout.revision is None or not rollout.waits_for:
+        return summary
+    return f"Wave {rollout.wave} of {len(rollout.waves)}. {summary}"
+
+
 def _summary(rollout: RolloutStatus) -> str:
     if rollout.revision is None:
         return f"There is no rollout yet; it {rollout.waits_for}."

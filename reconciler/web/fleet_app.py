@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 from reconciler import pages
 from reconciler.core.fleet.rollout_news import RolloutCommand
+from reconciler.core.fleet.rollout_status import RolloutStatus
 from reconciler.core.state.fleet_status import FleetStatus, MemberSummary
 from reconciler.serving.requests import JSON, Message, Receive, Send, read_body
 from reconciler.web.application import (
@@ -22,7 +23,7 @@ from reconciler.web.rollout_routes import RolloutRoutes
 from reconciler.web.status_app import StatusApp
 
 ROOT = "/targets/"
-RenderFleet = Callable[[FleetStatus], str]
+RenderFleet = Callable[[FleetStatus, RolloutStatus | None], str]
 
 
 def path_of_target(target: str) -> str:
@@ -46,7 +47,7 @@ class FleetApp(WebApplication):
 
         Args:
             targets: The application of each target.
-            document: Renders the targets as JSON.
+            document: Renders the targets and the rollout as JSON.
             access: Which requests are accepted.
             members: Returns the daemons that share the targets, this one among them.
             rollout: Responds to requests about the rollout; None without one.
@@ -120,14 +121,18 @@ class FleetApp(WebApplication):
         )
         return FleetStatus(tuple(targets), tuple(self._members()))
 
+    def _rollout_status(self) -> RolloutStatus | None:
+        return self._rollout.status() if self._rollout else None
+
     def _status(self) -> Response:
-        text = self._document(self._fleet())
+        text = self._document(self._fleet(), self._rollout_status())
         return Response(text.encode(errors="backslashreplace"), JSON)
 
     def _metrics(self) -> Response:
         scrapes = {name: application.scrape() for name, application in self._targets.items()}
-        rollout = self._rollout.status() if self._rollout else None
-        text, kind = exposition(FleetScrape(scrapes, tuple(self._members()), rollout))
+        text, kind = exposition(
+            FleetScrape(scrapes, tuple(self._members()), self._rollout_status())
+        )
         return Response(text, kind.encode())
 
     def _health(self) -> Response:

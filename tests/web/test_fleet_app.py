@@ -14,12 +14,13 @@ from reconciler.render.terminal import Layout
 from reconciler.web.application import Access
 from reconciler.web.fleet_app import FleetApp, path_of_target
 from reconciler.web.metrics import Metrics
+from reconciler.web.rollout_routes import RolloutRoutes
 from reconciler.web.status_app import StatusApp
 
 Answer = tuple[int, dict[str, str], str]
 
 
-def fleet(**daemons: StillDaemon) -> FleetApp:
+def fleet(rollout: RolloutRoutes | None = None, /, **daemons: StillDaemon) -> FleetApp:
     access = Access(TOKEN)
     return FleetApp(
         {
@@ -30,6 +31,7 @@ def fleet(**daemons: StillDaemon) -> FleetApp:
         },
         document=fleet_status.as_json,
         access=access,
+        rollout=rollout,
     )
 
 

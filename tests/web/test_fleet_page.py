@@ -10,8 +10,11 @@ from web.browser import SCREENSHOTS, Browser, Tab, running_browser
 from web.samples import HOSTILE, StillDaemon, calm
 from web.test_fleet_app import fleet
 from web.test_page import texts, violations
+from web.test_rollout_routes import Control
 
 from reconciler.core.state.daemon_status import DaemonStatus
+from reconciler.render.rollout import as_json
+from reconciler.web.rollout_routes import RolloutRoutes
 from reconciler.web.status_server import serve_application
 
 pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
@@ -36,13 +39,15 @@ def test_it_shows_each_target_and_refreshes_itself(browser: Browser, width: int)
     daemons = {name: StillDaemon(named(name)) for name in NAMES[:2]}
     daemons[NAMES[2]] = changing = StillDaemon(lost)
     tab = Tab(browser)
-    with serve_application(lambda: fleet(**daemons), "127.0.0.1", 0, insecure=False) as url:
+    routes = RolloutRoutes(Control(), as_json)
+    with serve_application(lambda: fleet(routes, **daemons), "127.0.0.1", 0, insecure=False) as url:
         tab.open(f"{url}/", width=width)
         tab.wait("document.querySelectorAll('#targets tr').length === 3")
         assert texts(tab, "#targets a") == list(NAMES)
         states = ["\u2713in sync", "\u2713in sync", "\u2715unreadable"]
         assert texts(tab, "#targets .state") == states
         assert texts(tab, "#health") == ["\u27151 of 3 targets"]
+        assert "Wave 2 of 3. Revision bbbbbbbbbbbb is stopped by stage" in texts(tab, "#rollout")[0]
         assert texts(tab, "#targets tr:last-child td:last-child") == [HOSTILE]
         assert tab.evaluate("document.querySelectorAll('img, body script').length") == 0
         assert violations(tab) == []

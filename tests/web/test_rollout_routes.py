@@ -15,7 +15,8 @@ from web.test_fleet_app import fleet
 from reconciler.core.errors import DaemonError
 from reconciler.core.fleet.rollout_news import RolloutCommand
 from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget
-from reconciler.render.rollout import as_json, as_text
+from reconciler.render import fleet_status
+from reconciler.render.rollout import as_json, as_text, one_line
 from reconciler.render.terminal import Layout
 from reconciler.web.application import Access
 from reconciler.web.client import command_rollout, fetch_rollout
@@ -66,7 +67,7 @@ def ask(
     headers: Mapping[str, str] = {},
 ) -> tuple[int, str]:
     routes = RolloutRoutes(control, as_json) if control else None
-    application = FleetApp({}, document=str, access=Access(TOKEN), rollout=routes)
+    application = FleetApp({}, document=fleet_status.as_json, access=Access(TOKEN), rollout=routes)
     sent: list[Any] = []
     given = {"host": "127.0.0.1:9180", **headers}
 
@@ -127,6 +128,14 @@ def test_a_daemon_of_one_target_says_that_it_has_no_rollout() -> None:
     code, _, text = ask_fleet(fleet(a=StillDaemon(calm())), "/targets/a/rollout")
     message = "this daemon has no rollout: it needs [rollout] and several targets"
     assert (code, json.loads(text)["message"]) == (404, message)
+
+
+def test_the_status_of_all_targets_has_one_line_about_it() -> None:
+    line = json.loads(ask(Control(), "/status", "GET")[1])["rollout"]
+    assert line == f"Wave 2 of 3. Revision bbbbbbbbbbbb {WAITS}."
+    assert one_line(replace(STOPPED, waits_for="")) == "All waves have revision bbbbbbbbbbbb."
+    document = json.loads(ask(None, "/status", "GET")[1])
+    assert document["rollout"] is None
 
 
 def test_metrics_tell_of_a_stop_and_a_hold() -> None:

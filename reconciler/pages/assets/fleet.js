@@ -42,9 +42,11 @@ function showHealth(tone, text) {
 async function refresh() {
   let notices = [];
   try {
-    const { targets, members } = await fetchJson("status");
+    const { targets, members, rollout } = await fetchJson("status");
     showTargets(targets);
     showMembers(members);
+    byId("rollout").hidden = !rollout;
+    replaceIfChanged(byId("rollout"), rollout, () => [document.createTextNode(rollout ?? "")]);
     const tones = targets.map(({ health }) => healthTone(health));
     const counts = TONES.map((tone) => [tone, tones.filter((other) => other === tone).length]).filter(([, count]) => count);
     const [worst, count] = counts[0];
