@@ -189,6 +189,14 @@ def test_a_request_that_was_cut_has_no_effect() -> None:
     store.close()
 
 
+def test_a_request_that_is_too_long_has_no_effect() -> None:
+    store = SqliteStore(None)
+    status, body = sent_to(store, [whole(b'{"meshName": "pay"}' + b" " * MEBIBYTE)])
+    assert (status, body["message"]) == (413, f"the body must not exceed {MEBIBYTE} bytes")
+    assert sent_to(store, [whole(b"")], "GET")[1] == {"meshes": []}
+    store.close()
+
+
 def test_a_database_that_is_busy_is_a_503_without_effect(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path, busy_seconds=0)
     other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
