@@ -62,7 +62,7 @@ def test_it_shows_each_target_and_refreshes_itself(browser: Browser, width: int)
         tab.click("#targets a")
         tab.wait("location.pathname === '/targets/prod-eu/'")
         tab.wait("document.getElementById('health').textContent === '\u2713in sync'")
-        tab.evaluate("history.back()")
+        tab.open(f"{url}/", width=width)
         tab.wait("document.querySelectorAll('#targets tr').length === 3")
     tab.wait("document.getElementById('health').textContent === '\u2715no response'")
     assert "The page shows the last status" in texts(tab, "#notices")[0]
