@@ -6,7 +6,6 @@ import click
 
 from reconciler.cli.completion import complete_codes, complete_keys
 from reconciler.core.errors import UsageError
-from reconciler.core.fleet.rollout_news import RolloutCommand
 from reconciler.core.kinds import KINDS
 from reconciler.core.resources import is_glob
 from reconciler.settings.options import KEY_COMMANDS, PATH_COMMANDS
@@ -34,6 +33,9 @@ def arguments_of(command: str) -> list[click.Parameter]:
     elif command == "endpoint":
         found.append(_optional_choice(["copy"]))
     elif command == "rollout":
+        # Only this command needs it.
+        from reconciler.core.fleet.rollout_news import RolloutCommand  # noqa: PLC0415
+
         found.append(_optional_choice([command.value for command in RolloutCommand]))
     elif command == "history":
         found.append(click.Argument(["paths"], nargs=-1, metavar="[RUN]"))

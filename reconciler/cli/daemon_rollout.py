@@ -16,7 +16,8 @@ from reconciler.daemon.fleet_rollout import FleetRollout
 from reconciler.locks.membership import Membership
 from reconciler.settings.target_config import SourceConfig
 from reconciler.targets.session import Connection, Sessions
-from reconciler.wiring.locks import open_membership, steady_seconds
+from reconciler.wiring.locks import steady_seconds
+from reconciler.wiring.members import open_membership
 from reconciler.wiring.sources import git_address
 
 STATE_FILE = ".reconciler/rollout"

@@ -6,7 +6,7 @@ The targets share manifests, which are read once, and the costly parts of the SD
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reconciler import parallel
 from reconciler.cli.command import Invocation
@@ -23,13 +23,15 @@ from reconciler.cli.output import (
 from reconciler.cli.progress import counter
 from reconciler.core.errors import ReconcilerError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.fleet.rollout import RolloutRules
 from reconciler.core.report import fleet_exit_code
 from reconciler.core.resources import shorten_list
 from reconciler.render.fleet import FLEET_FORMATS, Section
 from reconciler.settings.lock_schemes import LOCK_SCHEMES, TARGET_PLACEHOLDER
 
 Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from reconciler.core.fleet.rollout import RolloutRules
+
 logger = logging.getLogger(__name__)
 
 
@@ -85,7 +87,7 @@ def members_of(invocation: Invocation) -> list[Invocation]:
     return [invocation.for_target(name) for name in invocation.targets]
 
 
-def rollout_of(invocation: Invocation) -> RolloutRules | None:
+def rollout_of(invocation: Invocation) -> "RolloutRules | None":
     """Return the waves of the selected targets; None without [rollout].
 
     Raises:

@@ -16,7 +16,8 @@ from reconciler.daemon.shared_watch import SharedWatch
 from reconciler.daemon.turns import Turns
 from reconciler.locks.membership import Membership
 from reconciler.targets.session import Connection, Sessions
-from reconciler.wiring.locks import name_process, open_membership, steady_seconds
+from reconciler.wiring.locks import name_process, steady_seconds
+from reconciler.wiring.members import open_membership
 
 
 @dataclass(frozen=True, slots=True)

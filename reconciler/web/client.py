@@ -11,7 +11,6 @@ from reconciler.core.changes import Cause, TrafficEffect
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.errors import DaemonError, UsageError
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget
 from reconciler.core.kinds import parent_of
 from reconciler.core.resources import Key, Origin, TargetId, Unlisted
 from reconciler.core.source_revision import SourceRevision
@@ -59,17 +58,6 @@ _SUMMARY = {
     "holder": str | None,
     "waits_for": str | None,
 }
-_ROLLOUT = {
-    "revision": str | None,
-    "wave": int,
-    "waves": list,
-    "soaked_seconds": int | float,
-    "soak_seconds": int | float,
-    "is_held": bool,
-    "stopped_by": str,
-    "waits_for": str,
-}
-_ROLLOUT_TARGET = ("target", "revision", "progress")
 _MEMBER = {"name": str, "since": int | float, "targets": int, "is_self": bool}
 
 Result = TypeVar("Result")
@@ -84,8 +72,8 @@ def fetch_status(url: str, target: str | None = None) -> tuple[str, DaemonStatus
         UsageError: `url` is not a valid URL.
         DaemonError: No daemon of this version responds at `url`.
     """
-    text = _request(url, "GET", _path("/status", target))
-    return text, _parse(url, text, _status)
+    text = request(url, "GET", _path("/status", target))
+    return text, parse(url, text, _status)
 
 
 def fetch_any_status(url: str) -> tuple[str, DaemonStatus | FleetStatus]:
@@ -95,8 +83,8 @@ def fetch_any_status(url: str) -> tuple[str, DaemonStatus | FleetStatus]:
         UsageError: `url` is not a valid URL.
         DaemonError: No daemon of this version responds at `url`.
     """
-    text = _request(url, "GET", "/status")
-    return text, _parse(url, text, _any_status)
+    text = request(url, "GET", "/status")
+    return text, parse(url, text, _any_status)
 
 
 def fetch_proxies(
@@ -110,8 +98,8 @@ def fetch_proxies(
         UsageError: `url` is not a valid URL.
         DaemonError: No endpoint that serves Envoys responds at `url`.
     """
-    text = _request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT, timeout=timeout)
-    return text, _parse(url, text, _scopes)
+    text = request(url, "GET", "/_endpoint/proxies", server=_ENDPOINT, timeout=timeout)
+    return text, parse(url, text, _scopes)
 
 
 def request_cycle(
@@ -127,35 +115,13 @@ def request_cycle(
         DaemonError: No daemon of this version responds at `url`, or the token is wrong.
     """
     body = json.dumps({"allow_rewind": True} if allow_rewind else {})
-    text = _request(url, "POST", _path("/reconcile", target), body, token=token)
-    return _parse(
+    text = request(url, "POST", _path("/reconcile", target), body, token=token)
+    return parse(
         url, text, lambda document: (int(document["cycle"]), ExitCode(document["exit_code"]))
     )
 
 
-def fetch_rollout(url: str) -> tuple[str, RolloutStatus]:
-    """Return the rollout of the daemon at `url`, as the JSON text that was received and parsed.
-
-    Raises:
-        UsageError: `url` is not a valid URL.
-        DaemonError: No daemon of this version with a rollout responds at `url`.
-    """
-    text = _request(url, "GET", "/rollout")
-    return text, _parse(url, text, _rollout)
-
-
-def command_rollout(url: str, token: str, command: str) -> tuple[str, RolloutStatus]:
-    """Hold or resume the rollout of the daemon at `url`, and return it as `fetch_rollout` does.
-
-    Raises:
-        UsageError: `url` is not a valid URL.
-        DaemonError: As for `fetch_rollout`, or the token is wrong, or the command was not stored.
-    """
-    text = _request(url, "POST", f"/rollout/{command}", "{}", token=token)
-    return text, _parse(url, text, _rollout)
-
-
-def _request(
+def request(
     url: str,
     method: str,
     path: str,
@@ -168,6 +134,10 @@ def _request(
     """Return the body of the response.
 
     With a body, there is no timeout as long as the daemon answers status requests.
+
+    Raises:
+        UsageError: `url` is not a valid URL.
+        DaemonError: There is no response, or it is an error.
     """
     connection = _connection(url, timeout)
     headers = {"Accept": "application/json"}
@@ -178,7 +148,7 @@ def _request(
         while body is not None and not wait_readable(
             [connection.sock], limits.DAEMON_RESPONSE_TIMEOUT_SECONDS
         ):
-            _request(url, "GET", "/status")
+            request(url, "GET", "/status")
         response = connection.getresponse()
         answer = response.read().decode("utf-8", "replace")
     except ConnectionRefusedError as error:
@@ -231,7 +201,12 @@ def _error_message(status: int, body: str) -> str:
     return message
 
 
-def _parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
+def parse(url: str, text: str, read: Callable[[Any], Result]) -> Result:
+    """Return what ``read`` makes of the JSON document ``text`` from ``url``.
+
+    Raises:
+        DaemonError: It is not such a document.
+    """
     try:
         return read(json.loads(text))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -273,18 +248,6 @@ def _status(document: Any) -> DaemonStatus:
     )
 
 
-def _rollout(document: Any) -> RolloutStatus:
-    if document["schema"] != SCHEMA:
-        raise ValueError(document["schema"])
-    _check_members(document, _ROLLOUT)
-    values = {name: document[name] for name in _ROLLOUT}
-    waves = tuple(
-        tuple(RolloutTarget(**{name: row[name] for name in _ROLLOUT_TARGET}) for row in wave)
-        for wave in document["waves"]
-    )
-    return RolloutStatus(**values | {"waves": waves})
-
-
 def _path(path: str, target: str | None) -> str:
     return path if target is None else f"/targets/{quote(target, safe='')}{path}"
 
@@ -293,9 +256,9 @@ def _any_status(document: Any) -> DaemonStatus | FleetStatus:
     if "targets" not in document:
         return _status(document)
     for row in document["targets"]:
-        _check_members(row, _SUMMARY)
+        check_members(row, _SUMMARY)
     for row in document["members"]:
-        _check_members(row, _MEMBER)
+        check_members(row, _MEMBER)
     return FleetStatus(
         tuple(
             TargetSummary(**{name: row[name] for name in _SUMMARY}) for row in document["targets"]
@@ -308,18 +271,24 @@ def _any_status(document: Any) -> DaemonStatus | FleetStatus:
 
 def _scopes(document: Any) -> list[dict[str, Any]]:
     for scope in document:
-        _check_members(scope, _SCOPE)
+        check_members(scope, _SCOPE)
         for proxy in scope["proxies"]:
-            _check_members(proxy, _PROXY)
+            check_members(proxy, _PROXY)
             Key.parse(proxy["key"])
             for part in proxy["types"].values():
-                _check_members(part, {"error": str | None})
+                check_members(part, {"error": str | None})
             for loss in proxy["losses"]:
-                _check_members(loss, dict.fromkeys(("grade", "key", "path", "words"), str))
+                check_members(loss, dict.fromkeys(("grade", "key", "path", "words"), str))
     return list(document)
 
 
-def _check_members(document: Any, types: Mapping[str, Any]) -> None:
+def check_members(document: Any, types: Mapping[str, Any]) -> None:
+    """Check that each member in ``types`` has its type.
+
+    Raises:
+        TypeError: A member has another type.
+        KeyError: A member is missing.
+    """
     for name, type_ in types.items():
         if not isinstance(document[name], type_):
             raise TypeError(name)

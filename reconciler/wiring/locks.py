@@ -1,30 +1,22 @@
-"""Opens the stores of --lock and --members."""
+"""Opens the stores of leases, and the lock of --lock."""
 
-import hashlib
 import os
 import secrets
 import socket
 import time
-from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
-from reconciler import limits
 from reconciler.core.errors import UsageError
-from reconciler.core.fleet.fleet_record import Member
 from reconciler.core.resources import TargetId
 from reconciler.locks.lease import Elector, LeaseStore, StoreContext
-from reconciler.locks.membership import Membership
 from reconciler.settings.lock_schemes import TARGET_PLACEHOLDER
 from reconciler.settings.target_config import TargetConfig
 from reconciler.targets.session import Connection, Sessions, open_client
 from reconciler.wiring.targets import connection_of
-
-_MEMBERS = "mesh-reconciler/members"
-_DIGEST_CHARACTERS = 16
 
 
 def open_lock(
@@ -55,34 +47,8 @@ def open_lock(
     lease_name = f"mesh-reconciler/{scope}/{target.region}/{config.owner}"
     # The lease is in the service that the SDK finds, not at the URL or in the role of the target.
     connection = replace(connection_of(config), url=None, role_arn=None)
-    store = _open_store("--lock", lock, lease_name, sessions or Sessions(), connection)
+    store = open_store("--lock", lock, lease_name, sessions or Sessions(), connection)
     return Elector(store, holder or name_process(), term_seconds, steady_seconds, time.time)
-
-
-def open_membership(
-    members: str,
-    lock_term_seconds: float,
-    targets: Collection[str],
-    sessions: Sessions,
-    connection: Connection,
-) -> Membership:
-    """Return the heartbeats of this process in `members`, a valid value of --members.
-
-    Args:
-        members: The place of the members; it is not contacted yet.
-        lock_term_seconds: The term of the leases of the targets.
-        targets: The names of all targets.
-        sessions: Sessions of the SDK.
-        connection: The region and the profile for a place in AWS.
-
-    Raises:
-        UsageError: As for `open_lock`.
-    """
-    store = _open_store("--members", members, _MEMBERS, sessions, connection)
-    fleet = hashlib.sha256("\0".join(sorted(targets)).encode()).hexdigest()[:_DIGEST_CHARACTERS]
-    term_seconds = lock_term_seconds / limits.MEMBER_TERMS_PER_LOCK_TERM
-    member = Member(since=time.time(), fleet=fleet)
-    return Membership(store, name_process(), term_seconds, steady_seconds, member)
 
 
 def name_process() -> str:
@@ -97,7 +63,7 @@ def steady_seconds() -> float:
     return time.clock_gettime(boot_clock)
 
 
-def _open_store(
+def open_store(
     option: str, place: str, name: str, sessions: Sessions, connection: Connection
 ) -> LeaseStore:
     """Return the store at ``place``, the value of ``option``, for the record ``name``.

@@ -19,8 +19,8 @@ from reconciler.render import fleet_status
 from reconciler.render.rollout import as_json, as_text, one_line
 from reconciler.render.terminal import Layout
 from reconciler.web.application import Access
-from reconciler.web.client import command_rollout, fetch_rollout
 from reconciler.web.fleet_app import FleetApp
+from reconciler.web.rollout_client import command_rollout, fetch_rollout
 from reconciler.web.rollout_routes import RolloutRoutes
 
 WAVES = (

@@ -6,7 +6,7 @@ from reconciler.cli.command import Invocation
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.render import rollout
-from reconciler.web.client import command_rollout, fetch_rollout
+from reconciler.web.rollout_client import command_rollout, fetch_rollout
 from reconciler.web.token_file import read_token
 
 
