@@ -99,9 +99,11 @@ def _serving(directory: Path) -> Iterator[tuple[int, str]]:
     command += ["--data", str(directory / "data"), "--xds", f"unix:{directory}/xds.sock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = next(line for line in process.stdout if "App Mesh API at" in line)
-        yield process.pid, line.split("App Mesh API at ")[1].split(",")[0]
-        process.terminate()
+        try:
+            line = next(line for line in process.stdout if "App Mesh API at" in line)
+            yield process.pid, line.split("App Mesh API at ")[1].split(",")[0]
+        finally:
+            process.terminate()
 
 
 def _client(url: str) -> Any:
