@@ -22,6 +22,7 @@ from reconciler.core.exit_codes import ExitCode
 from reconciler.daemon import systemd
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.daemon.shared_watch import SharedWatch
+from reconciler.notify.notifier import stop_all
 from reconciler.render import fleet_status
 from reconciler.render.rollout import as_json as render_rollout
 from reconciler.render.terminal import plural
@@ -90,8 +91,7 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
             require_one_source({daemon.name: daemon.source for daemon in daemons})
         _raise_file_limit(len(members), invocation["parallelism"])
         with ExitStack() as opened:
-            for daemon in daemons:
-                opened.callback(daemon.notifier.stop)
+            opened.callback(stop_all, [daemon.notifier for daemon in daemons])
             url = opened.enter_context(_serve(invocation, daemons, address, parts))
             count, at_once = plural(len(daemons), "target"), invocation["targets_at_once"]
             logger.info("%s, at most %d cycles at a time", count, at_once)

@@ -69,21 +69,25 @@ class Sender:
         except queue.Full:
             self._drop(f"{limits.NOTIFY_QUEUE} notifications are waiting")
 
-    def stop(self) -> None:
-        """Try each waiting notification once more; return when this is done, or takes too long."""
-        if self._thread is None:
-            return
-        end = time.monotonic() + limits.NOTIFY_STOP_SECONDS
+    def begin_stop(self) -> None:
+        """Let the thread try each waiting notification once more, and end."""
         self._stopping.set()
+        # A full queue wakes the thread by itself.
         with suppress(queue.Full):
-            self._waiting.put(None, timeout=limits.NOTIFY_STOP_SECONDS)
-        self._thread.join(max(0.0, end - time.monotonic()))
-        if self._thread.is_alive():
-            logger.warning("notifications to %s were not sent before the end", self.name)
+            self._waiting.put_nowait(None)
+
+    def join(self, until: float) -> bool:
+        """Wait until a time of the monotonic clock, and return whether the thread has ended."""
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, until - time.monotonic()))
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (notification := self._waiting.get()) is not None:
             self._deliver(self.receiver.request(notification))
+            if self._stopping.is_set() and self._waiting.empty():
+                return
 
     def _deliver(self, request: Request) -> None:
         for delay in (*self.retry_delays, None):

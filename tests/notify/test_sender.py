@@ -18,7 +18,7 @@ from reconciler.cli.logs import logging_target, recent_records
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.core.state.findings import Finding, FindingKind, Notification, SentFindings
 from reconciler.notify.message import Request
-from reconciler.notify.notifier import Notifier, Subscription
+from reconciler.notify.notifier import Notifier, Subscription, stop_all
 from reconciler.notify.sender import DROPPED, SENT, NotifyError, Sender, post
 
 
@@ -60,6 +60,11 @@ def quick(results: list[str], url: str = "http://127.0.0.1:1") -> Sender:
     )
 
 
+def stop(sender: Sender) -> None:
+    sender.begin_stop()
+    sender.join(time.monotonic() + limits.NOTIFY_STOP_SECONDS)
+
+
 FINDING = Finding(FindingKind.FAILED, "body", "denied")
 NOTIFICATION = Notification(FindingKind.FAILED, (FINDING,), TARGET, OWNER, 0)
 
@@ -71,7 +76,7 @@ def test_a_request_arrives_as_it_was_made() -> None:
         sender = quick(results, f"{server.url}/x?y=1")
         sender.send(NOTIFICATION)
         eventually(lambda: results == [SENT])
-        sender.stop()
+        stop(sender)
         assert server.asked == [("POST /x?y=1", b"body")]
         assert headers["content-type"] == "text/x"
 
@@ -123,6 +128,28 @@ def test_the_records_of_a_cycle_that_is_compared_in_a_thread_have_its_target() -
     notifier.stop()
 
 
+def test_the_receivers_of_many_targets_that_do_not_answer_end_together(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    status = DaemonStatus(TARGET, OWNER, "sync", 0.0, 60.0, error="no answer")
+    with listening(closes=False) as url:
+
+        def subscription() -> Subscription:
+            sender = Sender("notify[0]", Plain(url))
+            return Subscription(sender, SentFindings(frozenset(FindingKind), 0.0))
+
+        notifiers = [Notifier([subscription(), subscription()]) for _ in range(50)]
+        for notifier in notifiers:
+            notifier.notify(status, None, 0.0)
+        began = time.monotonic()
+        stop_all(notifiers)
+        assert time.monotonic() - began < limits.NOTIFY_STOP_SECONDS + 2
+        assert caplog.messages == ["notifications to notify[0] were not sent before the end"]
+    # When the receiver closes.
+    for notifier in notifiers:
+        assert all(sender.join(time.monotonic() + 30) for sender in notifier.senders)
+
+
 def test_a_receiver_that_recovers_gets_it() -> None:
     answers = iter([Answer(500), Answer(200)])
     results: list[str] = []
@@ -150,7 +177,7 @@ def test_a_full_queue_drops_at_once() -> None:
             sender.send(NOTIFICATION)
         # One of them is with the thread.
         assert results.count(DROPPED) >= 4
-        sender.stop()
+        stop(sender)
 
 
 def test_a_full_queue_is_sent_before_the_end() -> None:
@@ -168,7 +195,7 @@ def test_a_full_queue_is_sent_before_the_end() -> None:
         while DROPPED not in results:
             sender.send(NOTIFICATION)
         threading.Timer(0.1, first.set).start()
-        sender.stop()
+        stop(sender)
         # All of them, unless the machine is slow.
         assert results.count(SENT) >= limits.NOTIFY_QUEUE // 10
 
@@ -201,8 +228,8 @@ def test_a_receiver_that_hangs_keeps_no_process_from_its_end() -> None:
         sender = quick([], url)
         for _ in range(5):
             sender.send(NOTIFICATION)
-        sender.stop()
-        quick([]).stop()
+        stop(sender)
+        stop(quick([]))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://nowhere.invalid/", "http://[::1/"])
