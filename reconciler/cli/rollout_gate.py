@@ -70,7 +70,7 @@ class RolloutGate:
             self._newest = self._taken = loaded.content_id
             return context, loaded
         self._newest = newest = loaded.content_id
-        self._rollout.record_newest(self._target, newest)
+        self._rollout.record_newest(self._target, newest, context.source.age_seconds)
         if self._rollout.may_take(self._target, newest):
             self._take(newest, context.source, loaded)
             return context, loaded

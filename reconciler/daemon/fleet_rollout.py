@@ -5,11 +5,10 @@ import math
 from collections.abc import Callable
 from threading import Condition
 
-from reconciler import limits
 from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
-from reconciler.core.fleet.rollout import Progress, Rollout, RolloutRules, TargetReport, start
+from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport
 from reconciler.core.fleet.rollout_news import (
     RolloutCommand,
     RolloutNews,
@@ -19,6 +18,7 @@ from reconciler.core.fleet.rollout_news import (
 from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus, State
+from reconciler.daemon.newest_revision import NewestRevision
 from reconciler.locks.lease import NEVER
 
 logger = logging.getLogger("reconciler.run")
@@ -54,13 +54,7 @@ class FleetRollout:
         self._changed = Condition()
         self._record = FleetRecord()
         self._observed_at = NEVER
-        self._newest: dict[str, str] = {}
-        # Orders the revisions that the targets of this process see, each at its own time.
-        self._seen: Rollout | None = None
-        self._seen_at = 0.0
-        # When another process began a rollout; a process that has not fetched yet is late.
-        self._begun: str | None = None
-        self._begun_at = NEVER
+        self._newest = NewestRevision(name, monotonic)
         self._sent_newest: str | None = None
         self._reports: list[tuple[str, TargetReport]] = []
         self._commands: list[RolloutCommand] = []
@@ -73,8 +67,8 @@ class FleetRollout:
         with self._changed:
             stored, record = record, restore(record, self._record)
             self._has_restored = record is not stored
-            self._note_beginning(record)
-            newest, before = self._revisions(record)
+            self._newest.meet(record.rollout)
+            newest, before = self._newest.news(record, self._sent_newest)
             is_known = newest is not None or record.rollout is not None
             # Without a rollout there is nothing to hold yet.
             commands = tuple(self._commands) if is_known else ()
@@ -97,14 +91,13 @@ class FleetRollout:
                 " that it knew, and the soak begins again"
             )
 
-    def record_newest(self, target: str, revision: str) -> None:
-        """Record that ``revision`` is the newest one of the source, as the target sees it."""
+    def record_newest(self, target: str, revision: str, age_seconds: float = 0.0) -> None:
+        """Record that ``revision`` is the newest one of the source, as the target sees it.
+
+        ``age_seconds`` is the time since the last fetch that succeeded.
+        """
         with self._changed:
-            before, self._newest[target] = self._newest.get(target), revision
-            seen = self._seen
-            self._seen = seen.follow(before, revision) if seen else start(revision)
-            if self._seen != seen:
-                self._seen_at = self._monotonic()
+            self._newest.see(target, revision, age_seconds)
 
     def may_take(self, target: str, revision: str) -> bool:
         """Return whether the target may take ``revision``, or keep it if it has it."""
@@ -160,28 +153,6 @@ class FleetRollout:
 
     def _latest_reports(self) -> dict[str, TargetReport]:
         return {**self._record.reports, **dict(self._reports)}
-
-    def _revisions(self, record: FleetRecord) -> tuple[str | None, str | None]:
-        """Return the newest revision, and the one that it follows.
-
-        A process may fetch late, so it brings no revision back that it has not told of. If it has
-        been alone since its start, or has seen the same one for a while, the source was set back.
-        """
-        if self._seen is None:
-            return None, None
-        is_alone = record.members.keys() <= {self._name} and self._begun_at == NEVER
-        since = max(self._seen_at, self._begun_at)
-        is_settled = self._monotonic() - since >= limits.LATE_FETCH_SECONDS
-        is_sure = is_alone or (is_settled and record.timekeeper == self._name)
-        follows = record.rollout.revision if record.rollout and is_sure else self._sent_newest
-        return self._seen.revision, follows
-
-    def _note_beginning(self, record: FleetRecord) -> None:
-        """Record when this process first met a rollout that began after its start."""
-        revision = record.rollout.revision if record.rollout else None
-        if self._begun is not None and revision != self._begun:
-            self._begun_at = self._monotonic()
-        self._begun = revision
 
 
 def progress_of(status: DaemonStatus, report: Report | None) -> Progress:

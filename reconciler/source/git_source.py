@@ -59,6 +59,7 @@ class GitSource:
         self._pin_error: RepositoryError | None = None
         self._failures = 0
         self._next_poll_at: float | None = None
+        self._fetched_at = float("-inf")
         self._was_rebuilt = False
         self._used: str | None = None  # the last good commit, also after it lost its signer
         self._signers = AllowedSigners(settings.allowed_signers)
@@ -140,6 +141,11 @@ class GitSource:
         """Whether a pin holds the target."""
         return self._pin is not None
 
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the last fetch that succeeded; infinite before the first."""
+        return self._monotonic() - self._fetched_at
+
     def at(self, commit: str) -> "GitSource":
         """Return this source at a commit of its history. It reads the cache if a fetch fails."""
         never = float("inf")
@@ -177,6 +183,7 @@ class GitSource:
             self._error, self._good = error, None
         else:
             self._error, self._failures, self._newest = None, 0, self._tip
+            self._fetched_at = now
         schedule = Schedule(self._settings.poll_seconds or 0)
         delay = schedule.cycle_delay(self._jitter())
         delay = max(delay, schedule.retry_delay(self._failures) if self._failures else 0)

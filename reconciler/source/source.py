@@ -70,6 +70,10 @@ class Source(Protocol):
     def is_held(self) -> bool:
         """Whether the target does not follow its source, because a person holds it at a commit."""
 
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the place of the manifests was last read; infinite if it never was."""
+
     def at(self, commit: str) -> "Source | None":
         """Return this source at an earlier commit, or None if it has no history."""
 
@@ -139,6 +143,11 @@ class DiskSource:
     def is_held(self) -> bool:
         """Return False: only a repository has commits."""
         return False
+
+    @property
+    def age_seconds(self) -> float:
+        """Return 0: the files themselves are read."""
+        return 0.0
 
     def at(self, commit: str) -> None:
         """Return None: files have no history."""

@@ -27,6 +27,7 @@ class History:
     newest: LoadResult
     commits: dict[str, LoadResult | Exception] = field(default_factory=dict)
     is_held: bool = False
+    age_seconds: float = 0.0
 
     def at(self, commit: str) -> "History | None":
         if not self.commits:

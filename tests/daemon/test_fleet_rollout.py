@@ -1,5 +1,6 @@
 """The rollout of a daemon between its heartbeats."""
 
+import math
 from dataclasses import replace
 from threading import Thread
 
@@ -140,6 +141,7 @@ def test_a_process_that_starts_brings_an_earlier_revision_back_if_it_is_sure(
     rollout = FleetRollout(RULES, "me", clock)
     rollout.record_newest("dev", "a")
     clock.now = seconds
+    rollout.record_newest("dev", "a")
     rolled = start("b", ("a",))
     before = FleetRecord({"me": Member(), **members}, rollout=rolled, timekeeper=timekeeper)
     after = beat(rollout, before).rollout
@@ -159,10 +161,20 @@ def test_a_process_that_fetches_late_does_not_end_the_rollout_of_another() -> No
     assert record.rollout == stopped
     alone = replace(record, members={"me": Member()})
     assert beat(rollout, alone).rollout == stopped, "the other may have ended after its fetch"
-    clock.now += limits.LATE_FETCH_SECONDS
+    clock.now += 2 * limits.LATE_FETCH_SECONDS
+    rollout.record_newest("dev", "a", age_seconds=1.5 * limits.LATE_FETCH_SECONDS)
+    assert beat(rollout, alone).rollout == stopped, "it could not fetch since"
+    rollout.record_newest("dev", "a", age_seconds=limits.LATE_FETCH_SECONDS)
     after = beat(rollout, alone).rollout
     assert after is not None
     assert after.revision == "a", "the source was set back"
+
+
+def test_a_process_that_never_fetched_ends_no_rollout() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "a", age_seconds=math.inf)
+    rolled = start("b", ("a",))
+    assert beat(rollout, FleetRecord({"me": Member()}, rollout=rolled)).rollout == rolled
 
 
 def test_a_command_waits_for_the_heartbeat_that_stores_it() -> None:

@@ -1,5 +1,6 @@
 """Repositories as a source: served by git on loopback, changed under it, and out to do harm."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -238,13 +239,18 @@ def test_polls_are_spaced_and_back_off(world: World) -> None:
         return len(world.server.requests) - before
 
     assert [looks(9), looks(2) > 0, looks(5)] == [0, True, 0]
+    assert daemon.age_seconds == 5
     daemon.look_now()
     assert looks(0) > 0
+    assert daemon.age_seconds == 0
     world.repository.rename(world.root / "gone")
     assert [looks(10) > 0, looks(10) > 0, looks(10), looks(10) > 0] == [True, True, 0, True]
     assert [looks(30), looks(10) > 0] == [0, True]
+    assert daemon.age_seconds == 80, "no fetch has succeeded since"
+    assert world.open(settings=DAEMON).age_seconds == math.inf
     (world.root / "gone").rename(world.repository)
     assert looks(80) > 0
+    assert daemon.age_seconds == 0
     assert daemon.read().notices == ()
     assert looks(10) > 0
 
