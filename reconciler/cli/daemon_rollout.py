@@ -92,6 +92,7 @@ def join(
     """
     if rules is None:
         return FleetMember(membership, targets), None
+    membership.member = replace(membership.member, rollout=rules.summary)
     rollout = FleetRollout(rules, membership.name, steady_seconds, membership.term_seconds)
     return FleetMember(membership, targets, rollout.change, rollout.observe), rollout
 

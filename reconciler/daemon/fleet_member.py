@@ -10,6 +10,7 @@ from reconciler import limits
 from reconciler.core.errors import LockError
 from reconciler.core.fleet.assignment import assign
 from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.member_rules import other_rules
 from reconciler.core.state.fleet_status import MemberSummary
 from reconciler.locks.membership import Membership, RecordChange
 from reconciler.render.terminal import plural
@@ -52,6 +53,7 @@ class FleetMember:
         self._assigned: Mapping[str, str] = {}
         self._holders: Mapping[str, str] = {}
         self._is_failing = False
+        self._other_rules = ""
 
     @property
     def name(self) -> str:
@@ -85,6 +87,7 @@ class FleetMember:
         self._is_failing = False
         self._observe(membership.record)
         if self._targets:
+            self._warn_of_other_rules()
             self._divide()
 
     def is_ours(self, target: str) -> bool:
@@ -104,6 +107,17 @@ class FleetMember:
             for other, member in sorted(self._membership.record.members.items())
         )
 
+    def _warn_of_other_rules(self) -> None:
+        """Log once that the members do not have the same waves."""
+        other = other_rules(self._membership.record.members, self._membership.name)
+        if other and other != self._other_rules:
+            logger.warning(
+                "%s: until all daemons have the same table, no target takes a new revision; restart"
+                " those whose file was changed since their start",
+                other,
+            )
+        self._other_rules = other
+
     def _divide(self) -> None:
         members, name = self._membership.record.members, self._membership.name
         self._holders = {
@@ -113,7 +127,10 @@ class FleetMember:
             if other != name
         }
         fleet = self._membership.member.fleet
-        peers = frozenset(other for other, member in members.items() if member.fleet == fleet)
+        same = {other: member for other, member in members.items() if member.fleet == fleet}
+        # A daemon without [rollout] gives a target each revision at once, so others take it.
+        in_waves = frozenset(other for other, member in same.items() if member.rollout)
+        peers = in_waves or frozenset(same)
         if peers != self._peers:
             self._peers, self._assigned = peers, assign(self._targets, peers)
             own = sum(other == name for other in self._assigned.values())

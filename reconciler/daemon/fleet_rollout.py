@@ -8,6 +8,7 @@ from threading import Condition
 from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.member_rules import other_rules
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport
 from reconciler.core.fleet.rollout_news import (
     RolloutCommand,
@@ -105,7 +106,7 @@ class FleetRollout:
         rollout = record.rollout
         if rollout is None or rollout.revision != revision:
             return False
-        if self._is_late:
+        if self._is_late or self._other_rules:
             # Since then, the rollout may have been stopped.
             return self.taken_by(target) == revision
         return rollout.may_take(self.rules, record.reports, target)
@@ -139,6 +140,8 @@ class FleetRollout:
             return "the state of the rollout is not known yet"
         if self._is_late:
             return "the state of the rollout cannot be read"
+        if other := self._other_rules:
+            return f"the rollout waits until all daemons have the same [rollout]: {other}"
         reason = record.rollout.waits_for(self.rules, record.reports)
         number = self.rules.wave_of(target) + 1
         return f"wave {number} {reason or 'waits for the rollout of the new revision to begin'}"
@@ -146,6 +149,10 @@ class FleetRollout:
     @property
     def _is_late(self) -> bool:
         return self._monotonic() - self._observed_at > self._term_seconds
+
+    @property
+    def _other_rules(self) -> str:
+        return other_rules(self._record.members, self._name)
 
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""

@@ -2,9 +2,10 @@
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Event
+from types import MappingProxyType
 
 import pytest
 from amounts import amount
@@ -14,6 +15,7 @@ from reconciler import limits
 from reconciler.core.errors import LockError
 from reconciler.core.fleet.assignment import assign
 from reconciler.core.fleet.fleet_record import Member
+from reconciler.core.fleet.rollout import RolloutRules
 from reconciler.daemon.fleet_member import FleetMember
 from reconciler.locks.lease import Elector
 from reconciler.locks.membership import Membership
@@ -64,8 +66,13 @@ class World:
     )
     processes: list["Process"] = field(default_factory=list)
 
-    def start(self, draw: random.Random, targets: list[str] = TARGETS) -> "Process":
-        process = Process(self, f"process-{len(self.processes)}", draw, targets)
+    def start(
+        self,
+        draw: random.Random,
+        targets: list[str] = TARGETS,
+        rollout: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Process":
+        process = Process(self, f"process-{len(self.processes)}", draw, targets, rollout)
         self.processes.append(process)
         return process
 
@@ -76,13 +83,20 @@ class World:
 class Process:
     """A daemon: it does what the loops of its targets do, at the same intervals."""
 
-    def __init__(self, world: World, name: str, draw: random.Random, targets: list[str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        draw: random.Random,
+        targets: list[str],
+        rollout: Mapping[str, str],
+    ) -> None:
         self.world, self.name = world, name
         self.is_dead = self.is_paused = self.is_cut_off = False
         self._offset = draw.uniform(0, 1e9)
         self._phase = draw.uniform(0, 1)
         door = Door(world.members, self)
-        member = Member(since=draw.uniform(0, 1e9), fleet=",".join(targets))
+        member = Member(since=draw.uniform(0, 1e9), fleet=",".join(targets), rollout=dict(rollout))
         membership = Membership(door, name, MEMBER_TERM, self.monotonic, member)
         self.member = FleetMember(membership, targets)
         self._targets = targets
@@ -293,6 +307,40 @@ def test_members_with_other_targets_divide_their_own(draw: random.Random) -> Non
     assert all(old.member.is_ours(target) for target in TARGETS[:3])
     assert all(new.member.is_ours(target) for target in TARGETS)
     assert sorted(old.held() + new.held()) == TARGETS
+
+
+def in_waves(world: World, draw: random.Random, soak_seconds: float) -> Process:
+    """Start a process with a table [rollout]."""
+    rules = RolloutRules((tuple(TARGETS),), soak_seconds, frozenset(), 9)
+    return world.start(draw, rollout=rules.summary)
+
+
+def test_members_with_other_waves_are_named_once(
+    draw: random.Random, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    in_waves(world, draw, 0.0), in_waves(world, draw, 60.0)
+    pass_by(world, TERM)
+    warnings = sorted(it.message for it in caplog.records if it.levelno == logging.WARNING)
+    assert [it.partition(":")[0] for it in warnings] == [
+        f"process-{number} has another [rollout] (soak)" for number in range(2)
+    ]
+
+
+def test_a_member_without_waves_leaves_the_targets_to_those_with_waves(
+    draw: random.Random, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    without = world.start(draw)
+    pass_by(world, 3 * TERM)
+    assert sorted(without.held()) == TARGETS
+    first, second = in_waves(world, draw, 0.0), in_waves(world, draw, 0.0)
+    pass_by(world, 3 * TERM)
+    assert (without.held(), sorted(first.held() + second.held())) == ([], TARGETS)
+    assert "process-1 has a [rollout], and this daemon has none: until" in caplog.text
+    first.is_dead = second.is_dead = True
+    pass_by(world, 3 * TERM)
+    assert sorted(without.held()) == TARGETS, "no target is left for ever"
 
 
 def test_a_member_that_is_cut_off_keeps_its_targets_and_warns_once(

@@ -81,6 +81,21 @@ def test_no_target_takes_anything_while_the_record_cannot_be_read() -> None:
     assert rollout.may_take("dev", "b")
 
 
+def test_members_with_another_table_let_no_target_take_a_revision() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "b")
+    other = replace(RULES, soak_seconds=9.0)
+    me, you = Member(rollout=RULES.summary), Member(rollout=other.summary)
+    record = beat(rollout, FleetRecord({"me": me, "you": you}))
+    assert not rollout.may_take("dev", "b")
+    assert rollout.waits_for("dev") == (
+        "the rollout waits until all daemons have the same [rollout]: you has another [rollout]"
+        " (soak)"
+    )
+    beat(rollout, replace(record, members={"me": me, "you": me}))
+    assert rollout.may_take("dev", "b")
+
+
 def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixture) -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     rollout.record_newest("dev", "b")

@@ -24,12 +24,14 @@ class Member:
         fleet: Digest of the names of all targets that it may take. Members whose settings have
             other targets, as in the middle of a change, divide their own targets.
         targets: The targets whose lease it holds.
+        rollout: The summary of its rules of rollouts; empty without the table [rollout].
     """
 
     beats: int = 0
     since: float = 0.0
     fleet: str = ""
     targets: tuple[str, ...] = ()
+    rollout: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,5 @@ def _parse_member(document: Any) -> Member:
     beats, since = int(document["beats"]), float(document["since"])
     if not 0 <= since < _END_OF_TIME:
         raise ValueError(since)
-    return Member(beats, since, str(document["fleet"]), targets)
+    rollout = {str(name): str(value) for name, value in document.get("rollout", {}).items()}
+    return Member(beats, since, str(document["fleet"]), targets, rollout)

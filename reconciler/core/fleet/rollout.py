@@ -4,11 +4,14 @@ A revision is a commit, or the fingerprint of a directory. Its rollout begins in
 next wave begins when every target of the waves before has been in sync with it for the soak.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler import limits
+
+_DIGEST_CHARACTERS = 16
 
 
 class Progress(StrEnum):
@@ -58,6 +61,16 @@ class RolloutRules:
         """Return the rules of these targets alone; a wave may then be empty."""
         waves = (tuple(name for name in wave if name in targets) for wave in self.waves)
         return replace(self, waves=tuple(waves))
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """The settings of the table as short texts, to compare them between daemons."""
+        return {
+            "waves": hashlib.sha256(repr(self.waves).encode()).hexdigest()[:_DIGEST_CHARACTERS],
+            "soak": str(float(self.soak_seconds)),
+            "stop_on": ", ".join(sorted(self.stop_on)),
+            "max_unavailable": str(self.max_unavailable),
+        }
 
     @property
     def steps(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
@@ -111,14 +124,20 @@ class Rollout:
         """Return the rollout, neither held nor stopped."""
         return replace(self, is_held=False, stopped_by="")
 
+    def stop(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> "Rollout":
+        """Return the rollout, stopped if it goes on and a target is a reason to stop it."""
+        if self.is_held or self.stopped_by or self.wave >= len(rules.waves):
+            return self
+        reason = self._stop_reason(rules, reports)
+        return replace(self, stopped_by=reason, soaked_seconds=0.0) if reason else self
+
     def advance(
         self, rules: RolloutRules, reports: Mapping[str, TargetReport], elapsed_seconds: float
     ) -> "Rollout":
         """Return the rollout after ``elapsed_seconds`` in which the targets were as reported."""
-        if self.is_held or self.stopped_by or self.wave >= len(rules.waves):
-            return self
-        if reason := self._stop_reason(rules, reports):
-            return replace(self, stopped_by=reason, soaked_seconds=0.0)
+        stopped = self.stop(rules, reports)
+        if stopped.is_held or stopped.stopped_by or self.wave >= len(rules.waves):
+            return stopped
         if self._late(rules, reports):
             return replace(self, soaked_seconds=0.0)
         soaked = self.soaked_seconds + elapsed_seconds

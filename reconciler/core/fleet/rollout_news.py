@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.member_rules import have_same_rules
 from reconciler.core.fleet.rollout import (
     Progress,
     Rollout,
@@ -54,9 +55,10 @@ def apply_news(
     reports: Mapping[str, TargetReport] = record.reports
     if rollout is None:
         return replace(record, reports={**reports, **dict(news.reports)})
+    agrees = have_same_rules(record.members)
     for target, report in news.reports:
         reports = {**reports, target: report}
-        rollout = rollout.advance(rules, reports, 0.0)
+        rollout = _go_on(rollout, rules, reports, 0.0, agrees=agrees)
     for command in news.commands:
         if command is RolloutCommand.HOLD:
             rollout = rollout.hold()
@@ -64,7 +66,8 @@ def apply_news(
             rollout, reports = rollout.resume(), _without_stops(reports, rules)
     # A target that left sync did so at some moment of this time.
     stayed_in_sync = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
-    rollout = rollout.advance(rules, reports, elapsed_seconds if stayed_in_sync else 0.0)
+    seconds = elapsed_seconds if stayed_in_sync else 0.0
+    rollout = _go_on(rollout, rules, reports, seconds, agrees=agrees)
     return replace(record, reports=reports, rollout=rollout)
 
 
@@ -77,6 +80,18 @@ def restore(record: FleetRecord, known: FleetRecord) -> FleetRecord:
         return record
     rollout = replace(known.rollout, soaked_seconds=0.0)
     return replace(record, reports={**known.reports, **record.reports}, rollout=rollout)
+
+
+def _go_on(
+    rollout: Rollout,
+    rules: RolloutRules,
+    reports: Mapping[str, TargetReport],
+    elapsed_seconds: float,
+    *,
+    agrees: bool,
+) -> Rollout:
+    """Return the rollout after a time; it only may stop while members have different waves."""
+    return rollout.advance(rules, reports, elapsed_seconds) if agrees else rollout.stop(rules, reports)
 
 
 def _without_stops(

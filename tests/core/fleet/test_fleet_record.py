@@ -1,12 +1,14 @@
 """The shared record of a fleet survives its store, and nothing else passes for it."""
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.core.fleet.rollout import Progress, TargetReport, start
 
 RECORD = FleetRecord(
-    {"host/1/a": Member(3, 1.5, "f00d", ("prod",))},
+    {"host/1/a": Member(3, 1.5, "f00d", ("prod",), {"waves": "d1", "soak": "0.0"})},
     {"prod": TargetReport("c0ffee", Progress.DRIFT)},
     start("c0ffee").hold(),
     "host/1/a",
@@ -16,6 +18,13 @@ RECORD = FleetRecord(
 @pytest.mark.parametrize("record", [FleetRecord(), RECORD])
 def test_a_record_is_read_as_it_was_written(record: FleetRecord) -> None:
     assert FleetRecord.parse(str(record)) == record
+
+
+def test_a_member_of_an_earlier_version_has_no_rules() -> None:
+    record = replace(RECORD, members={"a": Member(1)})
+    text = str(record).replace(', "rollout": {}', "", 1)
+    assert text != str(record)
+    assert FleetRecord.parse(text) == record
 
 
 def test_a_store_that_was_never_written_is_empty() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reconciler.core.fleet.fleet_record import FleetRecord
+from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
 from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, apply_news
 from reconciler.core.fleet.rollout_status import RolloutStatus, RolloutTarget, rollout_status
@@ -62,6 +62,15 @@ def test_a_rollout_is_resumed_with_the_reports_of_the_same_heartbeat() -> None:
     assert early.reports == {"dev": TargetReport("b", Progress.CHANGING)}
     again = apply_news(early, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
     assert again.rollout == stopped.rollout
+
+
+def test_members_with_other_rules_only_stop_a_rollout() -> None:
+    members = {"a": Member(rollout=RULES.summary), "b": Member()}
+    before = FleetRecord(members, {}, start("b"))
+    synced = apply_news(before, RULES, RolloutNews(reports=(("dev", SYNCED),)), 20.0)
+    assert synced == replace(before, reports={"dev": SYNCED})
+    drifted = apply_news(before, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 20.0)
+    assert drifted.rollout == replace(start("b"), stopped_by="dev (drift)")
 
 
 def test_the_status_has_each_target_of_each_wave() -> None:
