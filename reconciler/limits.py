@@ -102,6 +102,8 @@ LOCK_FILE_PAGE_BYTES = 4_096
 # A daemon that starts may have fetched late. If it has seen one revision for this time, which is
 # longer than the pause between two fetches, no source has the one that is rolled out any more.
 LATE_FETCH_SECONDS = 300.0
+# A target that was removed by mistake, and is added again, still has its revision for so long.
+REMOVED_TARGET_SECONDS = 3600.0
 # People wait for the heartbeat that holds or resumes a rollout.
 ROLLOUT_COMMAND_TIMEOUT_SECONDS = 20.0
 # A process that is suspended while it reads keeps its file locked.

@@ -20,6 +20,7 @@ from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
 from reconciler.core.state.daemon_status import DaemonStatus, State
 from reconciler.daemon.newest_revision import NewestRevision
+from reconciler.daemon.removed_targets import RemovedTargets
 from reconciler.locks.lease import NEVER
 
 logger = logging.getLogger("reconciler.run")
@@ -57,6 +58,7 @@ class FleetRollout:
         self._observed_at = NEVER
         self._newest = NewestRevision(name, monotonic)
         self._sent_newest: str | None = None
+        self._removed = RemovedTargets(rules, monotonic)
         self._reports: list[tuple[str, TargetReport]] = []
         self._commands: list[RolloutCommand] = []
         self._requested = 0
@@ -68,6 +70,7 @@ class FleetRollout:
         with self._changed:
             stored, record = record, restore(record, self._record)
             self._has_restored = record is not stored
+            record = self._removed.prune(record)
             self._newest.meet(record.rollout)
             newest, before = self._newest.news(record, self._sent_newest)
             is_known = newest is not None or record.rollout is not None
