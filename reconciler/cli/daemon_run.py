@@ -86,8 +86,8 @@ class DaemonRun:
         """Return the fingerprint of the source; this may fetch."""
         self.context.source.refresh(self.on_wait)
         fingerprint = self.context.source.fingerprint()
-        # When the wave of the target begins, the manifests are read again.
-        return fingerprint if self.gate is None else f"{fingerprint} {self.gate.openings}"
+        # When the target takes another revision, the manifests are read again.
+        return fingerprint if self.gate is None else f"{fingerprint} {self.gate.taken}"
 
     def on_wait(self) -> None:
         """Record a heartbeat while git runs, and end it if the daemon has to stop."""

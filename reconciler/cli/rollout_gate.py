@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from reconciler.cli.run_context import RunContext
 from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
-from reconciler.core.fleet.rollout import Progress, TargetReport
+from reconciler.core.fleet.rollout import TargetReport
 from reconciler.core.report import Report
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.daemon_status import DaemonStatus
@@ -16,40 +16,58 @@ from reconciler.source.source import Source
 
 logger = logging.getLogger("reconciler.run")
 
+_REASON = "the wave of the target has not begun, and nothing is written until then"
 
-class RolloutGate:
-    """Chooses the revision that one target has: the newest one, or the one before it.
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """A revision that this process has read.
 
     Attributes:
-        openings: Number of times that `has_opened` was True.
+        id: The commit, or the fingerprint of the files.
+        source: The source at this revision, to plan with it.
+        loaded: Its manifests.
+        is_held: Whether a person holds the target at it.
+    """
+
+    id: str
+    source: Source
+    loaded: LoadResult
+    is_held: bool = False
+
+
+class RolloutGate:
+    """Chooses the revision that one target has: the one that the record of the rollout names.
+
+    The record names a new one before anything of it is written. So after a crash, no daemon writes
+    the one before it back.
     """
 
     def __init__(self, rollout: FleetRollout, target: str) -> None:
         """Create the gate of ``target``; no revision is chosen yet."""
-        self.openings = 0
         self._rollout = rollout
         self._target = target
-        self._newest: str | None = None
-        self._taken: str | None = None
-        self._opened_for: str | None = None
+        self._newest: _Revision | None = None
+        self._current: _Revision | None = None
+        self._read_with: str | None = None
         self._logged = ""
-        # The source and the manifests of the revision that is kept, to plan with them.
-        self._kept: tuple[Source, LoadResult] | None = None
+
+    @property
+    def taken(self) -> str | None:
+        """The revision that the target has, as far as the record tells."""
+        return self._rollout.taken_by(self._target)
 
     def has_opened(self) -> bool:
-        """Return True once when the target may take the newest revision, and has not."""
-        newest = self._newest
-        if newest is None or newest in (self._taken, self._opened_for):
-            return False
-        if not self._rollout.may_take(self._target, newest):
-            return False
-        self._opened_for = newest
-        self.openings += 1
-        return True
+        """Ask for the newest revision, and return whether the record names another one now."""
+        taken, newest = self.taken, self._newest
+        if newest is not None and newest.id != taken and not newest.is_held:
+            self._rollout.take(self._target, newest.id)
+        return taken != self._read_with
 
     def waits_for(self) -> str | None:
         """Return why the target does not have the newest revision; None if it has."""
-        if self._newest is None or self._newest == self._taken:
+        newest, current = self._newest, self._current
+        if newest is None or (current is not None and newest.id == current.id):
             return None
         return self._rollout.waits_for(self._target)
 
@@ -63,53 +81,68 @@ class RolloutGate:
             UsageError: The manifests cannot be found.
             RepositoryError: It is not known which commit to use.
         """
+        taken = self._read_with = self.taken
         loaded = context.read(on_heartbeat)
         if not loaded.valid:
             return context, loaded
-        if context.source.is_held:
-            self._newest = self._taken = loaded.content_id
-            return context, loaded
-        self._newest = newest = loaded.content_id
-        self._rollout.record_newest(self._target, newest, context.source.age_seconds)
-        if self._rollout.may_take(self._target, newest):
-            self._take(newest, context.source, loaded)
-            return context, loaded
-        try:
-            return self._keep(context, on_heartbeat)
-        except RolloutWaitError as error:
-            self._log(str(error))
-            raise
+        source = context.source
+        newest = _Revision(loaded.content_id, source, loaded, source.is_held)
+        before, self._newest = self._newest, newest
+        if not newest.is_held:
+            self._rollout.record_newest(self._target, newest.id, source.age_seconds)
+            if newest.id != taken:
+                return self._keep(context, before, on_heartbeat)
+            if self._logged:
+                self._log(f"the target takes {_short(newest)}")
+        self._current = newest
+        return context, loaded
 
     def report(self, status: DaemonStatus, report: Report | None) -> None:
         """Report how a cycle with the revision that the target has ended."""
-        if self._taken is not None:
-            progress = progress_of(status, report)
-            self._rollout.report(self._target, TargetReport(self._taken, progress))
-
-    def _take(self, revision: str, source: Source, loaded: LoadResult) -> None:
-        if self._taken != revision and self._rollout.taken_by(self._target) != revision:
-            # Before the first write: after a crash, the target goes on with this revision.
-            self._rollout.report(self._target, TargetReport(revision, Progress.CHANGING))
-            self._log(f"the target takes {revision[:SHORT_COMMIT_CHARACTERS]}")
-        self._taken, self._kept = revision, (source, loaded)
+        if (current := self._current) is not None:
+            ended = TargetReport(current.id, progress_of(status, report))
+            self._rollout.report(self._target, ended, is_held=current.is_held)
 
     def _keep(
-        self, context: RunContext, on_heartbeat: Callable[[], None]
+        self, context: RunContext, before: _Revision | None, on_heartbeat: Callable[[], None]
     ) -> tuple[RunContext, LoadResult]:
-        """Return the manifests of the revision that the target has."""
-        self._opened_for = None
+        """Return the manifests of the revision that the target has.
+
+        ``before`` is the newest one that was read earlier.
+        """
+        try:
+            kept = self._find_kept(context, before, on_heartbeat)
+        except RolloutWaitError as error:
+            self._log(str(error))
+            raise
+        self._current = kept
+        self._log(f"the target keeps {_short(kept)}: its wave of the rollout has not begun")
+        return replace(context, source=kept.source), kept.loaded
+
+    def _find_kept(
+        self, context: RunContext, before: _Revision | None, on_heartbeat: Callable[[], None]
+    ) -> _Revision:
+        """Return the revision that the target has.
+
+        Raises:
+            RolloutWaitError: It has none, or it cannot be read.
+        """
+        current = self._current
         # Another process may have had the target, and given it a later revision, in between.
-        revision = self._rollout.taken_by(self._target) or self._taken
-        reason = "the wave of the target has not begun, and nothing is written until then"
-        if revision is None:
-            raise RolloutWaitError(f"{reason}, because it has no earlier revision")
-        source, loaded = self._earlier(context, revision, on_heartbeat, reason)
-        self._taken, self._kept = revision, (source, loaded)
-        self._log(
-            f"the target keeps {revision[:SHORT_COMMIT_CHARACTERS]}: its wave of the"
-            " rollout has not begun"
-        )
-        return replace(context, source=source), loaded
+        taken = self._read_with or (current.id if current is not None else None)
+        if taken is None:
+            raise RolloutWaitError(f"{_REASON}, because it has no earlier revision")
+        known = next((it for it in (current, before) if it is not None and it.id == taken), None)
+        # The source that follows its branch has read a later commit since.
+        if known is not None and known.source is not context.source:
+            return known
+        source = context.source.at(taken)
+        if source is not None:
+            loaded = _read_earlier(replace(context, source=source), taken, on_heartbeat)
+            return _Revision(taken, source, loaded)
+        if known is None:
+            raise RolloutWaitError(f"{_REASON}, because its earlier files are not available")
+        return known
 
     def _log(self, message: str) -> None:
         """Log each message once, until another one comes."""
@@ -117,33 +150,23 @@ class RolloutGate:
             logger.info("%s", message)
         self._logged = message
 
-    def _earlier(
-        self,
-        context: RunContext,
-        revision: str,
-        on_heartbeat: Callable[[], None],
-        reason: str,
-    ) -> tuple[Source, LoadResult]:
-        """Return the source and the manifests of a revision that the target had before.
 
-        Raises:
-            RolloutWaitError: It cannot be read.
-        """
-        kept = self._kept if self._taken == revision else None
-        # The source that follows its branch has read a later commit since.
-        if kept is not None and kept[0] is not context.source:
-            return kept
-        source = context.source.at(revision)
-        if source is None:
-            if kept is None:
-                raise RolloutWaitError(f"{reason}, because its earlier files are not available")
-            return kept
-        try:
-            loaded = replace(context, source=source).read(on_heartbeat)
-        except (RepositoryError, UsageError) as error:
-            raise RolloutWaitError(
-                f"{reason}, because {revision} cannot be read: {error}"
-            ) from error
-        if not loaded.valid:
-            raise RolloutWaitError(f"{reason}, because {revision} is not valid any more")
-        return source, loaded
+def _read_earlier(
+    context: RunContext, revision: str, on_heartbeat: Callable[[], None]
+) -> LoadResult:
+    """Return the manifests of an earlier commit.
+
+    Raises:
+        RolloutWaitError: It cannot be read.
+    """
+    try:
+        loaded = context.read(on_heartbeat)
+    except (RepositoryError, UsageError) as error:
+        raise RolloutWaitError(f"{_REASON}, because {revision} cannot be read: {error}") from error
+    if not loaded.valid:
+        raise RolloutWaitError(f"{_REASON}, because {revision} is not valid any more")
+    return loaded
+
+
+def _short(revision: _Revision) -> str:
+    return revision.id[:SHORT_COMMIT_CHARACTERS]

@@ -60,6 +60,8 @@ class FleetRollout:
         self._sent_newest: str | None = None
         self._removed = RemovedTargets(rules, monotonic)
         self._reports: list[tuple[str, TargetReport]] = []
+        self._held: set[str] = set()
+        self._takes: dict[str, str] = {}
         self._commands: list[RolloutCommand] = []
         self._requested = 0
         self._sent = RolloutNews()
@@ -76,7 +78,9 @@ class FleetRollout:
             is_known = newest is not None or record.rollout is not None
             # Without a rollout there is nothing to hold yet.
             commands = tuple(self._commands) if is_known else ()
-            news = RolloutNews(newest, before, tuple(self._reports), commands)
+            takes = tuple(self._takes.items())
+            reports, held = tuple(self._reports), frozenset(self._held)
+            news = RolloutNews(newest, before, reports, held, takes, commands)
             self._sent, restores = news, self._has_restored
         return apply_news(record, self.rules, news, 0.0 if restores else elapsed_seconds)
 
@@ -86,6 +90,8 @@ class FleetRollout:
             self._record, self._sent_newest = record, self._sent.newest
             self._observed_at = self._monotonic()
             del self._reports[: len(self._sent.reports)]
+            # One that was not stored is asked for again while the wave allows it.
+            self._takes = dict(self._takes.items() - set(self._sent.takes))
             del self._commands[: len(self._sent.commands)]
             self._sent = RolloutNews()
             self._changed.notify_all()
@@ -114,16 +120,29 @@ class FleetRollout:
             return self.taken_by(target) == revision
         return rollout.may_take(self.rules, record.reports, target)
 
+    def take(self, target: str, revision: str) -> None:
+        """Ask for ``revision`` with the next heartbeat, if the target may take it.
+
+        The target has it when the heartbeat is stored, before anything of it is written: after a
+        crash, each daemon knows that the target may have a part of it.
+        """
+        if self.may_take(target, revision):
+            with self._changed:
+                self._takes[target] = revision
+
     def taken_by(self, target: str) -> str | None:
         """Return the revision that the target has, or None if it is not known."""
-        with self._changed:
-            report = self._latest_reports().get(target)
+        report = self._record.reports.get(target)
         return None if report is None else report.revision
 
-    def report(self, target: str, report: TargetReport) -> None:
-        """Send the end of a cycle with the next heartbeat, if it differs from the last one."""
+    def report(self, target: str, report: TargetReport, *, is_held: bool = False) -> None:
+        """Send the end of a cycle with the next heartbeat, if it differs from the last one.
+
+        It counts if the target still has this revision then, or a person holds it there.
+        """
         with self._changed:
-            if report != self._latest_reports().get(target):
+            self._held = self._held | {target} if is_held else self._held - {target}
+            if report != {**self._record.reports, **dict(self._reports)}.get(target):
                 self._reports.append((target, report))
 
     def request(self, command: RolloutCommand, timeout_seconds: float) -> bool:
@@ -160,9 +179,6 @@ class FleetRollout:
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""
         return rollout_status(self._record, self.rules)
-
-    def _latest_reports(self) -> dict[str, TargetReport]:
-        return {**self._record.reports, **dict(self._reports)}
 
 
 def progress_of(status: DaemonStatus, report: Report | None) -> Progress:

@@ -1,13 +1,14 @@
 """A target takes a revision when its wave may, and keeps the one before until then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from reconciler.cli.rollout_gate import RolloutGate
 from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
 from reconciler.core.resources import TargetId
@@ -87,6 +88,12 @@ class World:
         self.record = FleetRecord(rollout=start("b"), reports=self.record.reports)
         self.beat()
 
+    def take(self) -> None:
+        """Let a heartbeat store that the target takes the newest revision."""
+        assert not self.gate.has_opened(), "it is asked for"
+        self.beat()
+        assert self.gate.has_opened()
+
     def read(self) -> tuple[Any, LoadResult]:
         return self.gate.read(self.context, lambda: None)
 
@@ -102,28 +109,57 @@ def test_a_target_takes_the_newest_revision_when_its_wave_begins() -> None:
     world.gate.report(STATUS, None)
     world.open()
     assert "prod" not in world.record.reports, "it has no revision to tell of"
-    assert world.gate.has_opened()
-    assert not world.gate.has_opened(), "once"
-    assert world.gate.openings == 1
+    with pytest.raises(RolloutWaitError, match="because it has no earlier revision"):
+        world.read()
+    world.take()
+    assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING), "before it writes"
     assert world.read() == (world.context, B)
     assert not world.gate.has_opened()
     assert world.gate.waits_for() is None
+    world.gate.report(replace(STATUS, exit_code=ExitCode.OK), None)
     world.beat()
-    assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING), "before it writes"
-    world.read()
-    world.gate.report(STATUS, None)
-    world.beat()
-    assert world.record.reports["prod"].revision == "b"
+    assert world.record.reports["prod"] == TargetReport("b", Progress.IN_SYNC)
 
 
 def test_files_of_this_process_are_kept_until_then() -> None:
     source = History(B)
     world = World(source)
     world.open()
-    world.read()
+    with pytest.raises(RolloutWaitError):
+        world.read()
+    world.take()
     source.newest = revision("c")
-    context, kept = world.read()
-    assert (context, kept.content_id) == (world.context, "b")
+    assert world.read() == (world.context, B), "it was read before the files changed"
+    source.newest = revision("d")
+    assert world.read() == (world.context, B)
+
+
+def test_a_target_whose_take_is_not_stored_keeps_what_it_has() -> None:
+    source = History(B, {"a": A, "b": B})
+    world = World(source, taken="a")
+    world.open()
+    assert world.read()[1] == A
+    assert not world.gate.has_opened()
+    world.rollout.change(world.record, 0.0)
+    assert not world.gate.has_opened(), "no heartbeat could store it"
+    assert world.read()[1] == A
+    world.record = replace(world.record, rollout=start("b").hold())
+    world.beat()
+    assert not world.gate.has_opened(), "it was held first"
+    assert world.read()[1] == A
+
+
+def test_the_end_of_a_cycle_does_not_undo_a_take() -> None:
+    world = World(History(B, {"a": A, "b": B}), taken="a")
+    world.open()
+    assert world.read()[1] == A
+    world.gate.has_opened()
+    world.gate.report(STATUS, None)
+    world.beat()
+    world.gate.report(STATUS, None)
+    world.beat()
+    assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING)
+    assert world.read()[1] == B
 
 
 def test_files_of_an_earlier_process_are_not_there() -> None:

@@ -54,7 +54,7 @@ def test_news_are_told_until_a_heartbeat_has_stored_them() -> None:
     rollout.record_newest("dev", "b")
     rollout.report("dev", SYNCED)
     rollout.report("dev", SYNCED)
-    assert rollout.taken_by("dev") == "b"
+    assert rollout.taken_by("dev") is None, "not yet"
     lost = rollout.change(FleetRecord(), 0.0)
     assert lost.rollout == replace(start("b"), wave=1)
     stored = beat(rollout, FleetRecord())
@@ -75,10 +75,45 @@ def test_no_target_takes_anything_while_the_record_cannot_be_read() -> None:
     clock.now = 6.0
     assert not rollout.may_take("dev", "b"), "the rollout may have been stopped"
     assert rollout.waits_for("dev") == "the state of the rollout cannot be read"
-    rollout.report("dev", SYNCED)
-    assert rollout.may_take("dev", "b"), "it has it"
-    beat(rollout, record)
+    rollout.take("dev", "b")
+    assert beat(rollout, record).reports == {}, "it was not asked for"
     assert rollout.may_take("dev", "b")
+    rollout.report("dev", SYNCED)
+    beat(rollout, record)
+    clock.now = 12.0
+    assert rollout.may_take("dev", "b"), "it has it"
+
+
+def test_a_target_takes_a_revision_when_it_is_stored() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "b")
+    record = beat(rollout, FleetRecord())
+    rollout.take("prod", "b")
+    rollout.take("dev", "b")
+    assert rollout.taken_by("dev") is None
+    lost = rollout.change(record, 0.0)
+    assert lost.reports == {"dev": TargetReport("b", Progress.CHANGING)}, "prod may not take it"
+    assert rollout.taken_by("dev") is None, "another process has stored something else"
+    record = beat(rollout, record)
+    assert record == lost
+    assert rollout.taken_by("dev") == "b"
+
+
+def test_the_end_of_a_cycle_with_an_earlier_revision_is_late() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "b")
+    earlier = TargetReport("a", Progress.IN_SYNC)
+    record = beat(rollout, FleetRecord(reports={"dev": TargetReport("a", Progress.DRIFT)}))
+    rollout.take("dev", "b")
+    stored = rollout.change(record, 0.0)
+    rollout.report("dev", earlier)
+    rollout.observe(stored)
+    assert beat(rollout, stored).reports == {"dev": TargetReport("b", Progress.CHANGING)}
+    rollout.report("dev", earlier, is_held=True)
+    held = beat(rollout, stored)
+    assert held.reports == {"dev": earlier}, "a person holds it there"
+    rollout.report("dev", SYNCED)
+    assert beat(rollout, held).reports == {"dev": earlier}, "and released it"
 
 
 def test_members_with_another_table_let_no_target_take_a_revision() -> None:

@@ -30,13 +30,18 @@ class RolloutNews:
         newest: The newest revision of the source; None if it is not known.
         before: The newest one that this daemon sent earlier; None before the first.
         reports: Ends of cycles by target, in their order. Each counts: a drift that was repaired
-            stops a rollout too.
+            stops a rollout too. A report of another revision than the record has is late.
+        held: Targets that a person holds at a revision, whose reports always count.
+        takes: Targets that are to take a revision, and this revision. They take it once the record
+            with it is stored, so that another daemon knows which revision they may have in part.
         commands: Commands of people, in their order.
     """
 
     newest: str | None = None
     before: str | None = None
     reports: tuple[tuple[str, TargetReport], ...] = ()
+    held: frozenset[str] = frozenset()
+    takes: tuple[tuple[str, str], ...] = ()
     commands: tuple[RolloutCommand, ...] = ()
 
 
@@ -53,17 +58,24 @@ def apply_news(
     """
     rollout = _follow(record.rollout, news)
     reports: Mapping[str, TargetReport] = record.reports
-    if rollout is None:
-        return replace(record, reports={**reports, **dict(news.reports)})
     agrees = have_same_rules(record.members)
     for target, report in news.reports:
+        known = reports.get(target, report)
+        if known.revision != report.revision and target not in news.held:
+            continue
         reports = {**reports, target: report}
-        rollout = _go_on(rollout, rules, reports, 0.0, agrees=agrees)
+        rollout = rollout and _go_on(rollout, rules, reports, 0.0, agrees=agrees)
+    if rollout is None:
+        return replace(record, reports=reports)
     for command in news.commands:
         if command is RolloutCommand.HOLD:
             rollout = rollout.hold()
         else:
             rollout, reports = rollout.resume(), _without_stops(reports, rules)
+    for target, revision in news.takes:
+        # With what the record says now: it may have been held since this daemon asked.
+        if agrees and revision == rollout.revision and rollout.may_take(rules, reports, target):
+            reports = {**reports, target: _taking(reports.get(target), revision)}
     # A target that left sync did so at some moment of this time.
     stayed_in_sync = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
     seconds = elapsed_seconds if stayed_in_sync else 0.0
@@ -92,6 +104,13 @@ def _go_on(
 ) -> Rollout:
     """Return the rollout after a time; it only may stop while members have different waves."""
     return rollout.advance(rules, reports, elapsed_seconds) if agrees else rollout.stop(rules, reports)
+
+
+def _taking(report: TargetReport | None, revision: str) -> TargetReport:
+    """Return the report of a target that takes ``revision``, unless it has it already."""
+    if report is not None and report.revision == revision:
+        return report
+    return TargetReport(revision, Progress.CHANGING)
 
 
 def _without_stops(

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, start
 from reconciler.core.fleet.rollout_news import RolloutCommand, RolloutNews, apply_news
@@ -62,6 +64,40 @@ def test_a_rollout_is_resumed_with_the_reports_of_the_same_heartbeat() -> None:
     assert early.reports == {"dev": TargetReport("b", Progress.CHANGING)}
     again = apply_news(early, RULES, RolloutNews(reports=(("dev", DRIFTED),)), 0.0)
     assert again.rollout == stopped.rollout
+
+
+TAKES = RolloutNews(takes=(("dev", "b"),))
+CHANGING = TargetReport("b", Progress.CHANGING)
+
+
+def test_a_target_takes_a_revision_with_the_record() -> None:
+    assert apply_news(record(), RULES, TAKES, 0.0).reports == {"dev": CHANGING}
+    synced = replace(record(), reports={"dev": SYNCED})
+    assert apply_news(synced, RULES, TAKES, 0.0).reports == {"dev": SYNCED}, "it has it already"
+
+
+REFUSED = {
+    "held": FleetRecord(rollout=start("b").hold()),
+    "stopped": FleetRecord(rollout=replace(start("b"), stopped_by="prod (drift)")),
+    "replaced": record("c"),
+    "another table": FleetRecord({"a": Member(rollout=RULES.summary), "b": Member()}, {}, start("b")),
+}
+
+
+@pytest.mark.parametrize("before", REFUSED.values(), ids=REFUSED)
+def test_a_take_is_refused_if_the_record_does_not_allow_it_any_more(before: FleetRecord) -> None:
+    assert apply_news(before, RULES, TAKES, 0.0).reports == {}
+
+
+def test_a_take_is_refused_by_a_hold_of_the_same_heartbeat() -> None:
+    news = replace(TAKES, commands=(RolloutCommand.HOLD,))
+    assert apply_news(record(), RULES, news, 0.0).reports == {}
+
+
+def test_one_target_takes_a_revision_at_once_if_one_may_be_unavailable() -> None:
+    rules = replace(RULES, waves=(("dev", "stage"), ("prod",)), max_unavailable=1)
+    news = RolloutNews(takes=(("stage", "b"), ("dev", "b"), ("stage", "b")))
+    assert apply_news(record(), rules, news, 0.0).reports == {"dev": CHANGING}
 
 
 def test_members_with_other_rules_only_stop_a_rollout() -> None:
