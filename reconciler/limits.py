@@ -92,6 +92,8 @@ MAX_LOCK_RECORD_BYTES = 262_144
 MEMBER_TERMS_PER_LOCK_TERM = 3
 # Members of a fleet write the same record at about the same time.
 MEMBERSHIP_ATTEMPTS = 10
+# Plans of a target until its deletes fit into those that other targets left of that budget.
+PLANS_PER_CYCLE = 3
 # The period of --max-deletes-per-hour.
 DELETE_BUDGET_SECONDS = 3600.0
 # A daemon that fetches late by this many revisions may start their rollout again.

@@ -13,13 +13,12 @@ from reconciler.cli.run_context import RunContext, record_applied
 from reconciler.cli.signals import StopRequest
 from reconciler.core.changes import Delete
 from reconciler.core.errors import RepositoryError
-from reconciler.core.planning.guards import HourlyDeletes
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Applied, Failed, Outcome, Report
 from reconciler.core.resources import Desired, Key
 from reconciler.core.state.daemon_status import DaemonStatus, LeaseStatus
 from reconciler.daemon.cycle import commit_facts
-from reconciler.daemon.delete_budget import DeleteBudget
+from reconciler.daemon.delete_budget import DeleteBudget, count_deletes
 from reconciler.daemon.loop import CycleRequest
 from reconciler.history.recorder import RecordedRun, Recorder
 from reconciler.manifest.loading import LoadResult
@@ -120,7 +119,11 @@ class DaemonRun:
         incomplete_reason: str | None,
         settled: frozenset[Key],
     ) -> Plan:
-        """Return the plan for ``desired``."""
+        """Return the plan for ``desired``.
+
+        Raises:
+            TargetError: The target could not be read, or other targets took its deletes.
+        """
         self.on_heartbeat()
         self._is_whole = incomplete_reason is None
         # The plan is of the revision that was read last, and not of a newer one.
@@ -134,15 +137,12 @@ class DaemonRun:
         # A replica that does not write takes nothing from the budget of the other targets.
         if self.deletes is None or not self.may_write():
             return propose()
-        limit = self.context.invocation["max_deletes_per_hour"]
-        while True:
-            counted = self.deletes.count()
-            plan = propose(hourly_deletes=HourlyDeletes(counted, limit))
-            deletes = sum(isinstance(change, Delete) for change in plan.changes)
-            # Another target may have taken them after they were counted.
-            if self.deletes.reserve(deletes, counted):
-                self._reserved_deletes = deletes
-                return plan
+        plan = self.deletes.plan(
+            lambda hour: propose(hourly_deletes=hour),
+            self.context.invocation["max_deletes_per_hour"],
+        )
+        self._reserved_deletes = count_deletes(plan)
+        return plan
 
     def apply(self, plan: Plan, waiting: Mapping[Key, Failed]) -> Report:
         """Apply ``plan``, except the changes in ``waiting``, and return the report."""

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from threading import Lock
 
 from reconciler import limits
+from reconciler.core.changes import Delete
+from reconciler.core.errors import TargetError
+from reconciler.core.planning.guards import HourlyDeletes
+from reconciler.core.planning.plan import Plan
 
 
 class DeleteBudget:
@@ -24,15 +28,28 @@ class DeleteBudget:
         with self._lock:
             return self._count()
 
-    def reserve(self, deletes: int, counted: int) -> bool:
-        """Reserve the deletes of a plan, unless there are more others than it was made for.
+    def plan(self, propose: Callable[[HourlyDeletes], Plan], limit: int) -> Plan:
+        """Return a plan of ``propose`` whose deletes are reserved.
 
-        Args:
-            deletes: Number of deletes in the plan.
-            counted: The result of ``count`` that the plan was made for.
+        Raises:
+            TargetError: Other targets have reserved the same deletes during each of some plans.
+        """
+        for _ in range(limits.PLANS_PER_CYCLE):
+            plan = propose(HourlyDeletes(self.count(), limit))
+            if self.reserve(count_deletes(plan), limit):
+                return plan
+        raise TargetError(
+            "other targets used the deletes that --max-deletes-per-hour allows while this one was"
+            " planned, each time; the next cycle plans again"
+        )
+
+    def reserve(self, deletes: int, limit: int) -> bool:
+        """Reserve the deletes of a plan, unless there are more than ``limit`` with all others.
+
+        Another target may have reserved some since the plan was made.
         """
         with self._lock:
-            if deletes and self._count() > counted:
+            if deletes and self._count() + deletes > limit:
                 return False
             self._reserved += deletes
             return True
@@ -47,3 +64,8 @@ class DeleteBudget:
         since = self._monotonic() - limits.DELETE_BUDGET_SECONDS
         self._times = [time for time in self._times if time > since]
         return len(self._times) + self._reserved
+
+
+def count_deletes(plan: Plan) -> int:
+    """Return the number of deletes in ``plan``."""
+    return sum(isinstance(change, Delete) for change in plan.changes)
