@@ -48,6 +48,8 @@ MAX_RENEWALS = 1_000
 # Within this time a daemon describes every resource, also those that lists show as unchanged.
 DESCRIPTION_SECONDS = 86_400.0
 
+# The year 9999. A date of a later time may not exist in the local time zone.
+END_OF_TIME = 253_370_764_800
 TICK_SECONDS = 0.5
 # File events within this time count as one change.
 BURST_SECONDS = 0.4

@@ -12,6 +12,7 @@ from itertools import product
 from operator import itemgetter
 from types import NoneType
 
+from reconciler import limits
 from reconciler.core.changes import (
     Change,
     Create,
@@ -38,8 +39,6 @@ _OUTCOMES: Mapping[str, Callable[[Change, str], Outcome]] = {
 # The first member of a line, in the order of canonical JSON, so that a list needs only this part.
 _HEAD = '{"head":'
 _decoder = json.JSONDecoder()
-# The year 10000, which a date cannot have.
-_END_OF_TIME = 253_402_300_800
 
 
 # Not frozen: a list reads 100,000 of them, and a frozen one takes four times as long to make.
@@ -198,7 +197,7 @@ def parse_head(line: bytes) -> RunHead | None:
 
 def _has_valid_numbers(head: RunHead) -> bool:
     return (
-        0 <= head.started_at < _END_OF_TIME
+        0 <= head.started_at < limits.END_OF_TIME
         and _INTEGERS.issuperset(map(type, head.counts.values()))
         and _INTEGERS.issuperset(map(type, head.calls.values()))
     )

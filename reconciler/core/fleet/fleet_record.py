@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from reconciler import limits
 from reconciler.core.fleet.rollout import Progress, Rollout, TargetReport
 
 SCHEMA = 1
-# The year 9999, the last one of a date.
-_END_OF_TIME = 253_370_764_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def _parse_rollout(**document: Any) -> Rollout:
 def _parse_member(document: Any) -> Member:
     targets = tuple(map(str, document["targets"]))
     beats, since = int(document["beats"]), float(document["since"])
-    if not 0 <= since < _END_OF_TIME:
+    if not 0 <= since < limits.END_OF_TIME:
         raise ValueError(since)
     rollout = {str(name): str(value) for name, value in document.get("rollout", {}).items()}
     return Member(beats, since, str(document["fleet"]), targets, rollout)
