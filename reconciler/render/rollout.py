@@ -43,7 +43,8 @@ def _summary(rollout: RolloutStatus) -> str:
         return f"There is no rollout yet; it {rollout.waits_for}."
     revision = escaped(rollout.revision[:SHORT_COMMIT_CHARACTERS])
     if not rollout.waits_for:
-        return f"All waves have revision {revision}."
+        held = " The next one is held; run reconciler rollout resume." if rollout.is_held else ""
+        return f"All waves have revision {revision}.{held}"
     return f"Revision {revision} {escaped(rollout.waits_for)}."
 
 
