@@ -97,7 +97,7 @@ def run_fleet(invocation: Invocation, members: Sequence[Invocation]) -> ExitCode
             logger.info("%s, at most %d cycles at a time", count, at_once)
             logger.info("status at %s", url)
             try:
-                if (member := parts.heartbeats) is not None:
+                if (member := parts.member) is not None:
                     # Before a target is opened that another member has.
                     member.beat()
                     threads.start("members", partial(_keep_member, member, stop, daemons))

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.daemon_rollout import ReloadNotice, join, open_alone, rules_of
@@ -29,11 +28,10 @@ class FleetParts:
         turns: Bounds the cycles at the same time.
         files: The watches of files.
         holder: The name of this process in the leases.
-        member: Divides the targets among several daemons; None if this one has all.
+        member: Sends heartbeats, and divides the targets among several daemons if there are any.
+            None without members and waves.
         deletes: Counts the deletes on all targets.
         reloads: Warns if a reload finds settings that it does not read.
-        heartbeats: Sends heartbeats: ``member``, or a member that only keeps the rollout of this
-            daemon in a file; None without members and waves.
         rollout: Decides which target may take a new revision; None without waves.
     """
 
@@ -44,7 +42,6 @@ class FleetParts:
     member: FleetMember | None
     deletes: DeleteBudget
     reloads: ReloadNotice
-    heartbeats: FleetMember | None
     rollout: FleetRollout | None
 
     def has(self, target: str) -> bool:
@@ -60,22 +57,22 @@ def open_parts(invocation: Invocation, targets: Sequence[str], files: SharedWatc
     """
     rules = rules_of(invocation)
     shared = Shared.of_daemons(len(targets))
-    make_parts = partial(
-        FleetParts,
+    member: FleetMember | None = None
+    rollout: FleetRollout | None = None
+    if invocation["members"]:
+        member, rollout = join(_open_members(invocation, targets, shared), targets, rules)
+    elif rules is not None:
+        member, rollout = join(open_alone(invocation), (), rules)
+    return FleetParts(
         shared=shared,
         turns=Turns(invocation["targets_at_once"]),
         files=files,
+        holder=member.name if member else name_process(),
+        member=member,
         deletes=DeleteBudget(steady_seconds),
         reloads=ReloadNotice(rules),
+        rollout=rollout,
     )
-    if not invocation["members"]:
-        alone = (None, None) if rules is None else join(open_alone(invocation), (), rules)
-        heartbeats, rollout = alone
-        return make_parts(
-            holder=name_process(), member=None, heartbeats=heartbeats, rollout=rollout
-        )
-    member, rollout = join(_open_members(invocation, targets, shared), targets, rules)
-    return make_parts(holder=member.name, member=member, heartbeats=member, rollout=rollout)
 
 
 def _open_members(invocation: Invocation, targets: Sequence[str], shared: Shared) -> Membership:

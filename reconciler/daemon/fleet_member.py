@@ -100,7 +100,9 @@ class FleetMember:
         return holder or self._assigned.get(target, "")
 
     def summaries(self) -> tuple[MemberSummary, ...]:
-        """Return the members as of the last heartbeat."""
+        """Return the members as of the last heartbeat; none if this daemon has all targets."""
+        if not self._targets:
+            return ()
         name = self._membership.name
         return tuple(
             MemberSummary(other, member.since, len(member.targets), is_self=other == name)
