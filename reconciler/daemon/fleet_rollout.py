@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Condition
 
 from reconciler.core.changes import DRIFT
@@ -162,9 +163,7 @@ class FleetRollout:
             return "the state of the rollout is not known yet"
         if self._is_late:
             return "the state of the rollout cannot be read"
-        if other := self._other_rules:
-            return f"the rollout waits until all daemons have the same [rollout]: {other}"
-        reason = record.rollout.waits_for(self.rules, record.reports)
+        reason = self.status().waits_for
         number = self.rules.wave_of(target) + 1
         return f"wave {number} {reason or 'waits for the rollout of the new revision to begin'}"
 
@@ -178,7 +177,12 @@ class FleetRollout:
 
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""
-        return rollout_status(self._record, self.rules)
+        status, other = rollout_status(self._record, self.rules), self._other_rules
+        if not other or not status.waits_for or status.is_held or status.stopped_by:
+            return status
+        return replace(
+            status, waits_for=f"waits until all daemons have the same [rollout]: {other}"
+        )
 
 
 def progress_of(status: DaemonStatus, report: Report | None) -> Progress:

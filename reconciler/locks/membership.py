@@ -94,7 +94,9 @@ class Membership:
         elapsed = min(now - self._kept_time_at, self.term_seconds) if keeps_time else 0.0
         measured = elapsed if self._kept_time_at != NEVER else 0.0
         timekeeper = self.name if keeps_time else before.timekeeper
-        return change(replace(before, members=members, timekeeper=timekeeper), measured)
+        beats = before.beats + 1
+        record = replace(before, members=members, timekeeper=timekeeper, beats=beats)
+        return change(record, measured)
 
     def _observe(self, record: FleetRecord, now: float) -> frozenset[str]:
         """Return the members that are alive, this one among them."""

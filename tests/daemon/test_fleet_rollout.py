@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 from builders import desired, egress, key, plan, present
+from locks.conftest import MemoryStore
 
 from reconciler import limits
 from reconciler.core.changes import Cause
@@ -17,6 +18,7 @@ from reconciler.core.report import Applied, Report
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus, ResourceStatus, State
 from reconciler.daemon.fleet_rollout import FleetRollout, progress_of
+from reconciler.locks.membership import Membership
 
 RULES = RolloutRules((("dev",), ("prod",)), 0.0, frozenset({Progress.FAILED}), 9)
 SYNCED = TargetReport("b", Progress.IN_SYNC)
@@ -124,9 +126,13 @@ def test_members_with_another_table_let_no_target_take_a_revision() -> None:
     record = beat(rollout, FleetRecord({"me": me, "you": you}))
     assert not rollout.may_take("dev", "b")
     assert rollout.waits_for("dev") == (
-        "the rollout waits until all daemons have the same [rollout]: you has another [rollout]"
-        " (soak)"
+        "wave 1 waits until all daemons have the same [rollout]: you has another [rollout] (soak)"
     )
+    assert "waits until all daemons have" in rollout.status().waits_for
+    held = beat(rollout, replace(record, rollout=start("b").hold()))
+    assert held.rollout == start("b").hold()
+    assert rollout.status().waits_for == "is held; run reconciler rollout resume"
+    rollout.request(RolloutCommand.RESUME, 0.0)
     beat(rollout, replace(record, members={"me": me, "you": me}))
     assert rollout.may_take("dev", "b")
 
@@ -148,6 +154,33 @@ def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixtu
     caplog.clear()
     beat(rollout, after)
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_daemon_that_starts_after_the_loss_and_writes_first_ends_no_hold(is_held: bool) -> None:  # noqa: FBT001
+    store = MemoryStore()
+    first, second = (FleetRollout(RULES, name, Clock()) for name in ("first", "second"))
+    members = {it: Membership(store, it, 9.0, Clock()) for it in ("first", "second")}
+
+    def send(name: str, rollout: FleetRollout) -> FleetRecord:
+        members[name].beat(rollout.change)
+        rollout.observe(members[name].record)
+        return members[name].record
+
+    first.record_newest("dev", "b")
+    send("first", first)
+    if is_held:
+        first.request(RolloutCommand.HOLD, 0.0)
+    for _ in range(9):
+        send("first", first)
+    store.text = None
+    second.record_newest("dev", "b")
+    send("second", second)
+    if not is_held:
+        second.request(RolloutCommand.HOLD, 0.0)
+        send("second", second)
+    for name, rollout in {"first": first, "second": second}.items():
+        assert send(name, rollout).rollout == start("b").hold()
 
 
 def test_a_lost_soak_begins_again_without_the_time_of_the_loss() -> None:

@@ -42,12 +42,14 @@ class FleetRecord:
         reports: The last report of each target.
         rollout: The rollout; None before the first revision.
         timekeeper: The member that measures the soak.
+        beats: Number of heartbeats of all members. If a member knows more, the store has lost some.
     """
 
     members: Mapping[str, Member] = field(default_factory=dict)
     reports: Mapping[str, TargetReport] = field(default_factory=dict)
     rollout: Rollout | None = None
     timekeeper: str = ""
+    beats: int = 0
 
     @classmethod
     def parse(cls, text: str | None) -> "FleetRecord":
@@ -77,7 +79,8 @@ def _parse(document: Any) -> FleetRecord:
     }
     members = {str(name): _parse_member(member) for name, member in document["members"].items()}
     rollout = document["rollout"] and _parse_rollout(**document["rollout"])
-    return FleetRecord(members, reports, rollout, str(document["timekeeper"]))
+    timekeeper, beats = str(document["timekeeper"]), int(document.get("beats", 0))
+    return FleetRecord(members, reports, rollout, timekeeper, beats)
 
 
 def _parse_rollout(**document: Any) -> Rollout:

@@ -87,11 +87,19 @@ def restore(record: FleetRecord, known: FleetRecord) -> FleetRecord:
     """Return ``record`` with the rollout of ``known``, the one before it, if its store lost it.
 
     A hold or a stop stays. The soak begins again, because no report tells of the time in between.
+    A daemon that has started since may have begun a rollout in the empty store.
     """
-    if record.rollout is not None or known.rollout is None:
+    begun = record.rollout
+    is_lost = begun is None or record.beats < known.beats
+    if known.rollout is None or not is_lost:
         return record
-    rollout = replace(known.rollout, soaked_seconds=0.0)
-    return replace(record, reports={**known.reports, **record.reports}, rollout=rollout)
+    is_held = known.rollout.is_held or (begun is not None and begun.is_held)
+    return replace(
+        record,
+        reports={**known.reports, **record.reports},
+        rollout=replace(known.rollout, soaked_seconds=0.0, is_held=is_held),
+        beats=known.beats + 1,
+    )
 
 
 def _go_on(
