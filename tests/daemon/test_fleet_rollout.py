@@ -157,7 +157,9 @@ def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("is_held", [False, True])
-def test_a_daemon_that_starts_after_the_loss_and_writes_first_ends_no_hold(is_held: bool) -> None:  # noqa: FBT001
+def test_a_daemon_that_starts_after_the_loss_and_writes_first_ends_no_hold(
+    *, is_held: bool
+) -> None:
     store = MemoryStore()
     first, second = (FleetRollout(RULES, name, Clock()) for name in ("first", "second"))
     members = {it: Membership(store, it, 9.0, Clock()) for it in ("first", "second")}

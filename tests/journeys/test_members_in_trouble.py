@@ -207,9 +207,7 @@ def written(calls: list[Call], port: int) -> set[str]:
     return {call.account for call in tuple(calls) if port_of(call) == port}
 
 
-def check_writers(
-    calls: list[Call], resumed_at: dict[str, list[float]], seconds: float
-) -> None:
+def check_writers(calls: list[Call], resumed_at: dict[str, list[float]], seconds: float) -> None:
     """Check that no two daemons write at the same time.
 
     A call that was just started when its daemon was paused is sent within ``seconds`` after the

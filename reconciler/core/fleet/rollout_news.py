@@ -111,7 +111,9 @@ def _go_on(
     agrees: bool,
 ) -> Rollout:
     """Return the rollout after a time; it only may stop while members have different waves."""
-    return rollout.advance(rules, reports, elapsed_seconds) if agrees else rollout.stop(rules, reports)
+    return (
+        rollout.advance(rules, reports, elapsed_seconds) if agrees else rollout.stop(rules, reports)
+    )
 
 
 def _taking(report: TargetReport | None, revision: str) -> TargetReport:

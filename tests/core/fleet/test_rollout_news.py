@@ -80,7 +80,9 @@ REFUSED = {
     "held": FleetRecord(rollout=start("b").hold()),
     "stopped": FleetRecord(rollout=replace(start("b"), stopped_by="prod (drift)")),
     "replaced": record("c"),
-    "another table": FleetRecord({"a": Member(rollout=RULES.summary), "b": Member()}, {}, start("b")),
+    "another table": FleetRecord(
+        {"a": Member(rollout=RULES.summary), "b": Member()}, {}, start("b")
+    ),
 }
 
 
