@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.escaping import escaped
@@ -22,6 +22,8 @@ class Section:
         code: The exit code of its run.
         summary: One line: counts, or the error.
         output: The whole output of a run on this target; None if the run failed.
+        own_lines: The first and the last lines of it, which are only of this target. Outputs that
+            differ in nothing else are shown once.
         wave: The number of its wave; None without a rollout.
     """
 
@@ -29,6 +31,7 @@ class Section:
     code: ExitCode
     summary: str
     output: str | None
+    own_lines: tuple[str, str] = ("", "")
     wave: int | None = None
 
 
@@ -46,14 +49,23 @@ def as_text(sections: Sequence[Section], code: ExitCode, objection: str, layout:
         wave = [] if section.wave is None else [Span(f"wave {section.wave}")]
         lines.append(layout.write([Span(name + padding, gap=""), *wave, result, *summary]))
     lines += ["", escaped(objection)] if objection else []
-    outputs: dict[str, list[str]] = {}
-    for name, section in zip(names, sections, strict=True):
-        if section.output is not None:
-            outputs.setdefault(section.output, []).append(name)
-    for output, targets in outputs.items():
-        heading = styled(f"== {', '.join(targets)}", Style.BOLD, on=layout.color)
-        lines += ["", heading, "", output.rstrip("\n")]
+    for output, equal in _equal_outputs(sections).items():
+        targets = ", ".join(escaped(section.target) for section in equal)
+        first, last = zip(*(section.own_lines for section in equal), strict=True)
+        text = "".join([*first, output, *last]).rstrip("\n")
+        lines += ["", styled(f"== {targets}", Style.BOLD, on=layout.color), "", text]
     return "\n".join(lines) + "\n"
+
+
+def _equal_outputs(sections: Iterable[Section]) -> dict[str, list[Section]]:
+    """Return the outputs without the lines of their targets, each with its sections."""
+    outputs: dict[str, list[Section]] = {}
+    for section in sections:
+        if section.output is not None:
+            first, last = section.own_lines
+            output = section.output.removeprefix(first).removesuffix(last)
+            outputs.setdefault(output, []).append(section)
+    return outputs
 
 
 def as_json(sections: Sequence[Section], code: ExitCode, objection: str, layout: Layout) -> str:

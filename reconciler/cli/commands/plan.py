@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.commands.show import plan_text, show_plan
+from reconciler.cli.commands.show import plan_text, show_plan, with_own_lines
 from reconciler.cli.fleet import (
     members_of,
     print_fleet,
@@ -53,9 +53,13 @@ def run_many(invocation: Invocation) -> int:
         output = plan_text(made.plan, made.code, invocation, made.calls)
         return made.code, phrases.plan_counts(made.plan), output
 
-    plans = [end.result.plan for end in ended if end.result is not None]
-    sections = [end.section(show) for end in ended]
-    return print_fleet(invocation, sections, objection=objection_of(invocation, plans))
+    plans = [end.result and end.result.plan for end in ended]
+    sections = [
+        with_own_lines(end.section(show), plan, invocation)
+        for end, plan in zip(ended, plans, strict=True)
+    ]
+    objection = objection_of(invocation, list(filter(None, plans)))
+    return print_fleet(invocation, sections, objection=objection)
 
 
 def _make(invocation: Invocation, shared: Shared = ALONE) -> _Made:
