@@ -8,7 +8,8 @@ from typing import Any
 from reconciler.core.kinds import KINDS
 from reconciler.core.planning.guards import GuardSettings, Policy
 from reconciler.core.planning.last_applied import last_applied_for
-from reconciler.core.planning.plan import Plan, PlanInput, make_plan
+from reconciler.core.planning.plan import Plan, make_plan
+from reconciler.core.planning.verdicts import PlanInput
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,

@@ -85,34 +85,36 @@ class RunContext:
         allow_rewind = allow_rewind or bool(self.invocation.options.values.get("allow_rewind"))
         # Read before the guard reads it, so that a record of another run shows.
         applied_commit = self.source.applied_commit()
-        rewind_reason = None if allow_rewind else self.source.rewind_reason()
-        # Checked each time, because a directory may be created after the daemon has started.
-        incomplete_reason = incomplete_reason or find_incomplete_reason(
-            self.invocation, self.config, self.paths
+        guards = replace(
+            self.guards,
+            # Checked each time, because a directory may be created after the daemon has started.
+            incomplete_reason=incomplete_reason
+            or find_incomplete_reason(self.invocation, self.config, self.paths),
+            rewind_reason=None if allow_rewind else self.source.rewind_reason(),
+            hourly_deletes=hourly_deletes,
         )
         with read_progress(self.target, color=self.invocation["color"]):
             plan = engine.propose(
                 self.target,
                 desired,
                 owner=self.config.owner,
-                guards=replace(
-                    self.guards,
-                    incomplete_reason=incomplete_reason,
-                    rewind_reason=rewind_reason,
-                    hourly_deletes=hourly_deletes,
-                ),
+                guards=guards,
                 now=datetime.now(UTC),
                 selection=Selection((only, self.invocation["only"]), self.invocation["except"]),
                 refresh=self.invocation["refresh"],
                 settled=settled,
                 workers=self.invocation["parallelism"],
             )
-        if applied_commit is not None and incomplete_reason is None:
+        if applied_commit is not None and guards.incomplete_reason is None:
             applied_commit = _commit_after(plan, applied_commit, allow_rewind=allow_rewind)
         plan = replace(plan, revision=revision, applied_commit=applied_commit)
-        if self.invocation.command in RENEWING_COMMANDS and Update in ALLOWED[self.guards.policy]:
-            return plan
-        return replace(plan, renewals=())
+        return plan if self._may_renew else replace(plan, renewals=())
+
+    @property
+    def _may_renew(self) -> bool:
+        """Whether the command and the policy allow to renew last-applied records."""
+        renews = self.invocation.command in RENEWING_COMMANDS
+        return renews and Update in ALLOWED[self.guards.policy]
 
     def apply(
         self, plan: Plan, target: engine.CommandTarget, options: engine.ApplyOptions

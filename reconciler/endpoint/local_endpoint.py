@@ -98,19 +98,15 @@ class LocalEndpoint:
         context = make_context(*self.tls) if self.tls else None
         keys = open_credentials(self.credentials) if self.credentials else None
         with ExitStack() as opening:
-            directory = None
-            if self.store is None and self.data is not None:
-                directory = DataDirectoryLock(self.data)
-                opening.callback(directory.close)
+            directory = self._lock_directory(opening)
             # Without free file descriptors, a valid database would be reported as damaged.
             require_files()
             store, self.location = open_store(self.store, self.data)
             opening.callback(store.close)
             self.state = store
             is_protected = self.insecure or keys is not None
-            opened = opening.enter_context(
-                listen(self.host, self.port, insecure=is_protected, permission=_PERMISSION)
-            )
+            listening = listen(self.host, self.port, insecure=is_protected, permission=_PERMISSION)
+            opened = opening.enter_context(listening)
             app = EndpointApp(
                 description,
                 Operations(description, self.behavior, self.clock),
@@ -122,20 +118,27 @@ class LocalEndpoint:
                 documents=self.documents,
                 files=self.files,
             )
-            opening.enter_context(
-                run_server(
-                    app,
-                    opened,
-                    connection_limits=self.limits,
-                    refusal_headers=_REFUSAL_HEADERS,
-                    tls=context,
-                )
+            server = run_server(
+                app,
+                opened,
+                connection_limits=self.limits,
+                refusal_headers=_REFUSAL_HEADERS,
+                tls=context,
             )
+            opening.enter_context(server)
             self.url = url_of(opened, encrypted=context is not None)
             if directory is not None:
                 directory.announce(self.url)
             self._open = opening.pop_all()
         return self
+
+    def _lock_directory(self, opening: ExitStack) -> DataDirectoryLock | None:
+        """Lock the data directory, if there is one, until ``opening`` is closed."""
+        if self.store is not None or self.data is None:
+            return None
+        directory = DataDirectoryLock(self.data)
+        opening.callback(directory.close)
+        return directory
 
     def __exit__(
         self,

@@ -1,6 +1,6 @@
 """Proposes a plan from the live state, and applies it wave by wave."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -10,9 +10,10 @@ from reconciler.core.changes import Change, read_before, waves_of
 from reconciler.core.errors import RejectedError, TargetError
 from reconciler.core.planning.attestation import Attestations
 from reconciler.core.planning.guards import GuardSettings
-from reconciler.core.planning.plan import Plan, PlanInput, count_owned, make_plan
+from reconciler.core.planning.plan import Plan, count_owned, make_plan
 from reconciler.core.planning.proxies import proxies_by_change
 from reconciler.core.planning.selection import EVERYTHING, Selection
+from reconciler.core.planning.verdicts import PlanInput
 from reconciler.core.report import Outcome, Report, Skipped
 from reconciler.core.resources import (
     LISTED_BUT_NOT_FOUND,
@@ -66,24 +67,26 @@ def propose(
     attested_spec = Attestations(known, owner, target.canonical)
     live = target.read_all(selected.keys(), owner, None if refresh else attested_spec)
     _check_mesh_owner(selected, target.id.account)
-    inputs = PlanInput(
-        target=target.id,
-        owner=owner,
-        desired=selected,
-        live=_only_selected(live, selection),
-        canonical=target.canonical,
-        guards=guards,
-        now=now,
-        settled=settled,
-    )
+    visible = _only_selected(live, selection)
+    inputs = PlanInput(target.id, owner, selected, visible, target.canonical, guards, now, settled)
     plan, reread_live = _plan_and_read(target, inputs, workers)
-    # Count owned resources outside the selection too: they also prove that the owner id is right.
+    plan = replace(
+        plan,
+        unlisted=tuple(filter(selection.may_have, plan.unlisted)),
+        # Those outside the selection too: they also prove that the owner id is right.
+        owned=count_owned(live.resources.values(), owner),
+    )
+    return _with_effects(plan, known.values(), live, reread_live)
+
+
+def _with_effects(
+    plan: Plan, desired: Collection[Desired], live: LiveState, reread_live: LiveState
+) -> Plan:
+    """Return ``plan`` with the proxies that its changes concern, and their traffic."""
     read = {**live.resources, **reread_live.resources}
     return replace(
         plan,
-        unlisted=tuple(filter(selection.may_have, plan.unlisted)),
-        owned=count_owned(live.resources.values(), owner),
-        proxies=proxies_by_change((*plan.changes, *plan.withheld), known.values(), read.values()),
+        proxies=proxies_by_change((*plan.changes, *plan.withheld), desired, read.values()),
         traffic=_traffic(plan, reread_live, read),
     )
 

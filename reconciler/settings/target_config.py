@@ -129,9 +129,7 @@ def choose_target(
         url, setting = table.get("endpoint_url"), f"targets.{name}.endpoint_url of {file.path}"
     if url is not None:
         require_valid_url(url, setting)
-    proxies_urls = tuple(table.get("proxies_urls", ()))
-    for proxies_url in proxies_urls:
-        require_valid_url(proxies_url, f"targets.{name}.proxies_urls of {file.path}")
+    proxies_urls = _proxies_urls(table, f"targets.{name}.proxies_urls of {file.path}")
     name = name or str(url)
     return TargetConfig(
         name=name,
@@ -147,6 +145,13 @@ def choose_target(
         tag_index_lag=chosen["tag_index_lag"] or 0,
         proxies_urls=proxies_urls,
     )
+
+
+def _proxies_urls(table: Mapping[str, Any], setting: str) -> tuple[str, ...]:
+    urls = tuple(table.get("proxies_urls", ()))
+    for url in urls:
+        require_valid_url(url, setting)
+    return urls
 
 
 def _chosen_fields(table: Mapping[str, Any], values: OptionValues) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from reconciler.core.changes import Difference
 from reconciler.core.diff import overlay
 from reconciler.core.planning.last_applied import is_protected, parse_last_applied
 from reconciler.core.planning.managed import Canonical, tags_after
-from reconciler.core.planning.plan import view
+from reconciler.core.planning.verdicts import view
 from reconciler.core.resources import OWNER_TAG, Desired, LiveResource
 
 

@@ -16,7 +16,8 @@ from reconciler.core.changes import (
 from reconciler.core.diff import split_pointer
 from reconciler.core.planning.guards import GuardSettings, Policy, apply_guards
 from reconciler.core.planning.last_applied import is_protected, user_tags
-from reconciler.core.planning.plan import Plan, view
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.verdicts import view
 from reconciler.core.resources import (
     OWNER_TAG,
     Key,

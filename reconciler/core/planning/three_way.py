@@ -16,7 +16,8 @@ from reconciler.core.diff import (
     value_at,
 )
 from reconciler.core.planning.managed import Canonical, managed_spec
-from reconciler.core.planning.plan import Plan, view
+from reconciler.core.planning.plan import Plan
+from reconciler.core.planning.verdicts import view
 from reconciler.core.resources import Desired, Json, Key
 
 

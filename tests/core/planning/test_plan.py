@@ -24,7 +24,8 @@ from reconciler.core.changes import (
 from reconciler.core.diff import MISSING, FieldChange
 from reconciler.core.planning.guards import GuardSettings
 from reconciler.core.planning.last_applied import attest, unattested
-from reconciler.core.planning.plan import Plan, PlanInput, make_plan
+from reconciler.core.planning.plan import Plan, make_plan
+from reconciler.core.planning.verdicts import PlanInput
 from reconciler.core.resources import (
     APPLIED_TAG,
     OWNER_TAG,
