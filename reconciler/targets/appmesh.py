@@ -7,8 +7,8 @@ individual kinds. It makes no decisions: it reads resources and carries out chan
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from reconciler import parallel
 from reconciler.api import Action, load
@@ -16,13 +16,11 @@ from reconciler.core.changes import Adopt, Change, Create, Delete
 from reconciler.core.errors import (
     ConflictError,
     NotFoundError,
-    TargetError,
     UnavailableError,
 )
 from reconciler.core.kinds import KINDS
 from reconciler.core.planning.last_applied import attest
 from reconciler.core.resources import (
-    LISTED_BUT_NOT_FOUND,
     OWNER_TAG,
     Attests,
     Key,
@@ -39,18 +37,16 @@ from reconciler.known_secrets import shown
 from reconciler.targets.api_client import ApiClient
 from reconciler.targets.cache import ReadCache
 from reconciler.targets.canonical import canonical
+from reconciler.targets.listed_reader import ListedReader, ReadResult, Tags
 from reconciler.targets.listing import Lister, Listing, Ref
 from reconciler.targets.operation_names import arguments_of, operation_of, path_of
-from reconciler.targets.responses import attested_resource, to_live_resource, to_version
+from reconciler.targets.responses import to_live_resource, to_version
 from reconciler.targets.tag_index import TagIndex
 from reconciler.targets.unchanged_lists import ReadInput
 
 DELETED = "DELETED"
 # The version of a resource that was just created (the API reference of ResourceMetadata).
 FIRST_VERSION = 1
-
-Tags = Mapping[str, str]
-ReadResult: TypeAlias = LiveResource | Unreadable | None
 
 
 class AppMesh:
@@ -128,7 +124,7 @@ class AppMesh:
         self._client.forget_time()
         self._reads = ReadCount(0, None)
         index, listing = self._read_lists(frozenset(requested), owner)
-        reader = _Reader(
+        reader = ListedReader(
             self,
             frozenset(requested),
             owner,
@@ -250,7 +246,7 @@ class AppMesh:
         """Return the cached `key` if it is unchanged in the list, or None."""
         return None if self._cache is None else self._cache.get(key, ref)
 
-    def _read_each(self, reader: "_Reader") -> dict[Key, ReadResult]:
+    def _read_each(self, reader: ListedReader) -> dict[Key, ReadResult]:
         """Return the result for each listed resource, and count them in `reads`."""
         found: dict[Key, ReadResult] = dict.fromkeys(reader.refs)
         # Nearly all need no call, and to hand one to a thread takes longer than to read it.
@@ -320,81 +316,6 @@ class AppMesh:
     ) -> tuple[dict[str, Any], str]:
         operation = operation_of(KINDS[key.kind].title, action)
         return self._client.exchange(operation, f"{operation.name} of {key}", **arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads the listed resources that are requested or owned."""
-
-    target: AppMesh
-    requested: frozenset[Key]
-    owner: str
-    index: TagIndex
-    refs: Mapping[Key, Ref]
-    attested_spec: Attests | None
-    trusted_until: float
-    """Time of the target's clock: the index may not have changes of then or later."""
-
-    def is_relevant(self, key: Key) -> bool:
-        """Return whether the resource is requested or may be owned, as far as the index shows."""
-        ref = self.refs[key]
-        return key in self.requested or not (
-            self.target.is_foreign(ref) or self.index.lacks(ref["arn"])
-        )
-
-    def read_without_call(self, key: Key) -> LiveResource | None:
-        """Return the live resource if the lists, the index and the cache show it, or None."""
-        ref = self.refs[key]
-        cached = self.target.cached(key, ref)
-        tags = self._known_tags(ref, cached)
-        if tags is None or not self._is_selected(key, tags):
-            return None
-        if cached is not None and not cached.attested:
-            return replace(cached, tags=tags)
-        # The manifest or the tags may have changed after a cached resource was attested.
-        if cached is not None or self._has_current_tags(ref):
-            return self._attested(key, ref, tags)
-        return None
-
-    def read(self, key: Key) -> ReadResult:
-        """Return the live resource, or None if it is neither requested nor owned."""
-        ref = self.refs[key]
-        try:
-            tags = self._known_tags(ref, self.target.cached(key, ref))
-            if tags is None:
-                # The index may lag behind, so tags that it does not have are read if they matter.
-                tags = self.target.tags_of(key, ref["arn"])
-            if not self._is_selected(key, tags):
-                return None
-            return to_live_resource(key, self.target.describe(key), tags)
-        except TargetError as error:
-            # NotFound does not prove absence either: the resource was just listed.
-            return Unreadable(
-                key, LISTED_BUT_NOT_FOUND if isinstance(error, NotFoundError) else str(error)
-            )
-
-    def _known_tags(self, ref: Ref, cached: LiveResource | None) -> Tags | None:
-        """Return the tags in the index, or else those in the cache, or None."""
-        if self.target.is_foreign(ref):
-            return {}
-        tags = self.index.tags(ref["arn"])
-        return cached.tags if tags is None and cached is not None else tags
-
-    def _is_selected(self, key: Key, tags: Tags) -> bool:
-        return key in self.requested or tags.get(OWNER_TAG) == self.owner
-
-    def _has_current_tags(self, ref: Ref) -> bool:
-        """Whether the tags in the index are of this resource, not of one that it replaced."""
-        if not self.index.is_new or self.index.tags(ref["arn"]) is None:
-            return False
-        changed_at: float = max(ref["createdAt"], ref["lastUpdatedAt"])
-        return changed_at < self.trusted_until
-
-    def _attested(self, key: Key, ref: Ref, tags: Tags) -> LiveResource | None:
-        if self.attested_spec is None:
-            return None
-        spec = self.attested_spec(key, ResourceVersion(ref["version"], ref["createdAt"]), tags)
-        return None if spec is None else attested_resource(key, ref, spec, tags)
 
 
 def _unlisted(requested: Collection[Key], listing: Listing) -> dict[Key, Unreadable]:
