@@ -42,7 +42,7 @@ def show_plan(
 
 
 def with_own_lines(section: Section, plan: Plan | None, invocation: Invocation) -> Section:
-    """Return ``section`` of a plan, which is shown once if it is equal but for its target."""
+    """Return ``section`` of a plan, to show it once with those that differ only in their target."""
     if plan is None or invocation["format"] != "text":
         return section
     return replace(section, own_lines=text.own_lines(plan, layout(invocation["color"])))

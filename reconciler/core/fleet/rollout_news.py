@@ -73,7 +73,7 @@ def apply_news(
         else:
             rollout, reports = rollout.resume(), _without_stops(reports, rules)
     for target, revision in news.takes:
-        # With what the record says now: it may have been held since this daemon asked.
+        # The rollout may have been held since this daemon asked.
         if agrees and revision == rollout.revision and rollout.may_take(rules, reports, target):
             reports = {**reports, target: _taking(reports.get(target), revision)}
     # A target that left sync did so at some moment of this time.
