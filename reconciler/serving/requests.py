@@ -2,14 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    MutableMapping,
-)
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -48,11 +41,13 @@ async def read_body(receive: Receive) -> bytes:
         CutOffError: The connection was closed before the end of the body.
         TooLongError: The body exceeds the maximum size.
     """
-    return b"".join([part async for part in body_parts(receive, limits.MAX_BODY_BYTES)])
+    parts: list[bytes] = []
+    await receive_body(receive, parts.append, limits.MAX_BODY_BYTES)
+    return b"".join(parts)
 
 
-async def body_parts(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the parts of the body of a request as they arrive.
+async def receive_body(receive: Receive, take: Callable[[bytes], None], max_bytes: int) -> None:
+    """Call `take` with each part of the body of a request as it arrives.
 
     Raises:
         CutOffError: The connection was closed before the end of the body.
@@ -68,7 +63,7 @@ async def body_parts(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
         size += len(message["body"])
         if size > max_bytes:
             raise TooLongError(max_bytes)
-        yield message["body"]
+        take(message["body"])
         more = message["more_body"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from reconciler import limits
-from reconciler.serving.requests import Headers, Receive, body_parts
+from reconciler.serving.requests import Headers, Receive, receive_body
 
 
 class Signature:
@@ -43,7 +43,10 @@ async def is_authentic(proof: Proof, receive: Receive) -> bool:
     """
     if proof is False:
         return False
-    async for part in body_parts(receive, limits.MAX_WEBHOOK_BODY_BYTES):
-        if isinstance(proof, Signature):
-            proof.update(part)
+    take = proof.update if isinstance(proof, Signature) else _ignore
+    await receive_body(receive, take, limits.MAX_WEBHOOK_BODY_BYTES)
     return proof is True or proof.is_valid
+
+
+def _ignore(_: bytes) -> None:
+    """Take a part of a body that nothing reads."""
