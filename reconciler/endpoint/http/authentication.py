@@ -106,9 +106,8 @@ class Authenticator:
             AccessError: The signature is missing or invalid, or its key is unknown.
         """
         if self._keys is None:
-            given = _joined([row for row in scope["headers"] if row[0] == b"authorization"])
-            authorization = given.get("authorization", "")
-            return Caller(api, identity.scope_of(authorization), _EVERYTHING)
+            given = b",".join(value for name, value in scope["headers"] if name == b"authorization")
+            return Caller(api, identity.scope_of(given.decode("latin-1")), _EVERYTHING)
         request = SignedRequest(
             scope["method"],
             scope["raw_path"],

@@ -81,10 +81,9 @@ class Operations:
         return self.read(call, tables, lag), revision
 
     def scope(self, call: Call) -> Scope:
-        """Return the scope of the resource of a writing call, as far as the call shows it."""
-        parameters = call.parameters
-        owner = parameters.get("meshOwner")
-        return replace(call.scope, account=owner) if owner else call.scope
+        """Return the scope of the resource of a call, as far as the call shows it."""
+        owner = call.parameters.get("meshOwner")
+        return Scope(owner, call.scope.region) if owner else call.scope
 
     def write(self, call: Call, tables: Tables) -> str | ApiError:
         """Execute a writing call; return its response as JSON, or an error to store.
@@ -240,7 +239,7 @@ class Operations:
         """Return the collection and the name of a call's resource; a list has no name."""
         kind = cast("ApiKind", call.operation.kind)
         *parents, name = (call.parameters.get(member, "") for member in kind.path)
-        scope = replace(call.scope, account=call.parameters.get("meshOwner", call.scope.account))
+        scope = self.scope(call)
         if scope != call.scope and self._behavior.shared_meshes == "none":
             raise error_messages.not_found(
                 Collection(scope, "Mesh", ""), call.parameters["meshName"]
@@ -257,7 +256,7 @@ class Operations:
         if named.owner != call.scope.account:
             raise error_messages.foreign_arn(text, named.owner, self._behavior.denial)
         *parents, name = named.path
-        scope = replace(call.scope, account=named.mesh_owner or call.scope.account)
+        scope = Scope(named.mesh_owner or call.scope.account, call.scope.region)
         collection = Collection(scope, named.kind.name, "/".join(parents))
         found = tables.find(collection, name)
         # The ARN of a consumer does not contain the owner of the mesh.

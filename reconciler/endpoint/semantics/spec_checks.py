@@ -43,12 +43,12 @@ def violations_of_rules(call: Call, behavior: Behavior) -> Iterator[tuple[str, s
     """Yield the violations of the rules in a call, each as an error code and a message."""
     for name, value, path in _parts(call.operation.request, dict(call.parameters), ()):
         for rule in RULES.get(name if path else "Request", ()):
-            # These two messages are those of the service, which do not contain the path.
-            has_prefix = path and rule not in _SERVICE_MESSAGES
-            prefix = f"{'.'.join(map(str, path))}: " if has_prefix else ""
-            code = behavior.reserved_tag if rule is check.reserved_tag else "BadRequestException"
             for message in rule(value, behavior):
-                yield code, f"{prefix}{message}"
+                is_tag = rule is check.reserved_tag
+                code = behavior.reserved_tag if is_tag else "BadRequestException"
+                # These two messages are those of the service, which do not contain the path.
+                has_prefix = path and rule not in _SERVICE_MESSAGES
+                yield code, f"{'.'.join(map(str, path))}: {message}" if has_prefix else message
 
 
 def _parts(shape: Shape, value: Any, path: Path) -> Iterator[tuple[str, Any, Path]]:

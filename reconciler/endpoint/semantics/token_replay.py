@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from reconciler import limits
@@ -16,6 +15,9 @@ from reconciler.endpoint.semantics.views import ResponseBody
 from reconciler.endpoint.state.tables import Collection, Scope, Tables, TokenRecord
 
 _REFUSED = "refused"
+# json.dumps would make new encoders for each call.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SORTED = json.JSONEncoder(sort_keys=True)
 
 
 class Tokens:
@@ -78,7 +80,7 @@ class Tokens:
         kind = next(kind for kind in self._kinds.values() if kind.path == path)
         *parents, name = (response[member] for member in path)
         metadata = response["metadata"]
-        scope = replace(call.scope, account=metadata["meshOwner"])
+        scope = Scope(metadata["meshOwner"], call.scope.region)
         live = tables.find(Collection(scope, kind.name, "/".join(parents)), name)
         if live and live.uid == metadata["uid"]:
             return False
@@ -89,10 +91,10 @@ class Tokens:
 
 def as_json(response: ResponseBody) -> str:
     """Return a response as compact JSON."""
-    return json.dumps(response, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode(response)
 
 
 def _digest(call: Call) -> str:
     parameters = {name: value for name, value in call.parameters.items() if name != "clientToken"}
-    request = json.dumps([call.operation.name, parameters], sort_keys=True)
+    request = _SORTED.encode([call.operation.name, parameters])
     return hashlib.sha256(request.encode()).hexdigest()
