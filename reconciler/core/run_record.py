@@ -184,7 +184,7 @@ def parse_head(line: bytes) -> RunHead | None:
         text = line.decode("utf-8", "surrogatepass")
         members, _ = _decoder.raw_decode(text, len(_HEAD))
         values = _in_order(members)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     is_head = len(members) == len(values) and text.startswith(_HEAD)
     # Files may be edited.
@@ -207,7 +207,7 @@ def parse_record(line: bytes) -> RunRecord | None:
     """Return the record in a line of ``write_record``; None for any other line."""
     try:
         record: RunRecord = decode(RunRecord, json.loads(line))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return record
 

@@ -135,7 +135,7 @@ def test_secrets_are_removed_from_every_text() -> None:
 @pytest.mark.parametrize(
     "line",
     [b"", b"{", b"[]", b'"x"', b'{"head":', b'{"head":7}', b'{"head":{}}', b'{"head":{"a":1}}',
-     b'{"plan":null}', b"\xff\xfe", b'{"head":{},"plan":null}'],
+     b'{"plan":null}', b"\xff\xfe", b'{"head":{},"plan":null}', b'{"head":' + b"[" * 100_000],
 )  # fmt: skip
 def test_a_line_that_is_no_record_is_none(line: bytes) -> None:
     assert parse_head(line) is None
