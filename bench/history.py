@@ -39,12 +39,12 @@ def _reading(directory: Path) -> str:
     run = Recorder(files, Author("apply", "user@host", TARGET.name, OWNER)).start(0)
     run.record_end(Report(made, tuple(map(Applied, made.changes))), ExitCode.OK, {})
     (line,) = files.lines()
-    lines = [line.replace(run.run.encode(), b"run-%06d" % number) for number in range(RECORDS)]
     in_file = limits.HISTORY_FILE_BYTES // (len(line) + 1)
     for age, start in enumerate(range(0, RECORDS, in_file)):
         name = f"runs.{age}.jsonl" if age else "runs.jsonl"
-        (directory / name).write_bytes(b"\n".join([*lines[start : start + in_file], b""]))
-    del lines
+        with (directory / name).open("wb") as file:
+            for number in range(start, min(start + in_file, RECORDS)):
+                file.write(line.replace(run.run.encode(), b"run-%06d" % number) + b"\n")
     began = time.perf_counter()
     count = sum(1 for _ in list_runs(files))
     took = time.perf_counter() - began
