@@ -4,7 +4,6 @@ The calls are already validated. HTTP and threads are the work of the callers.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 from uuid import uuid4
@@ -131,7 +130,7 @@ class Operations:
         spec = self._with_defaults(call, before.collection, tables)
         if "spec" not in call.parameters and self._behavior.update_without_spec == "keeps":
             spec = before.spec
-        after = replace(before, spec=spec)
+        after = before._replace(spec=spec)
         check_references(tables, after, self._behavior)
         if self._behavior.quotas == "aws":
             check_quota(tables, after)
@@ -150,7 +149,7 @@ class Operations:
         last = _next_version(resource, now)
         bumps = self._behavior.delete_bumps_version
         if bumps == "none" or (bumps == "children" and resource.collection.kind == "Mesh"):
-            last = replace(last, version=resource.version)
+            last = last._replace(version=resource.version)
         return self.views.describe(last, "DELETED")
 
     def _describe(self, call: Call, tables: Tables, lag: Lag) -> ResponseBody:
@@ -221,16 +220,15 @@ class Operations:
         tables.after_commit.append(partial(record, resource.collection, resource.name, before, now))
 
     def _put_tags(self, tables: Tables, resource: Resource, tags: dict[str, str], now: int) -> None:
-        after = replace(resource, tags=tags)
+        after = resource._replace(tags=tags)
         if self._behavior.tagging_bumps_version == "yes":
             after = _next_version(after, now)
         self._put(tables, resource, after, now)
 
     def _with_defaults(self, call: Call, collection: Collection, tables: Tables) -> dict[str, Any]:
-        nodes = Collection(collection.scope, "VirtualNode", collection.parent.partition("/")[0])
-
         def node(name: str) -> dict[str, Any] | None:
-            found = tables.find(nodes, name)
+            mesh = collection.parent.partition("/")[0]
+            found = tables.find(Collection(collection.scope, "VirtualNode", mesh), name)
             return found.spec if found else None
 
         return with_defaults(collection.kind, call.parameters.get("spec", {}), self._behavior, node)
@@ -289,7 +287,7 @@ class Operations:
 
 def _next_version(resource: Resource, now: int) -> Resource:
     # The time of the last update must not decrease, even if the clock was set back.
-    return replace(resource, version=resource.version + 1, updated=max(now, resource.updated))
+    return resource._replace(version=resource.version + 1, updated=max(now, resource.updated))
 
 
 def _tags(call: Call) -> dict[str, str]:

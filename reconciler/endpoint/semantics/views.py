@@ -38,23 +38,27 @@ class Views:
         spec = resource.spec
         if not echo and resource.collection.kind == "VirtualNode":
             spec = with_backends(spec, self._behavior)
+        names = self._names(resource)
         return {
-            **self._names(resource),
-            "metadata": self._metadata(resource) | {"uid": resource.uid},
+            **names,
+            "metadata": self._metadata(resource, names) | {"uid": resource.uid},
             "spec": spec,
             "status": {"status": status},
         }
 
     def summarize(self, resource: Resource) -> ResponseBody:
         """Return a resource as a list returns it: flat, without uid, spec and status."""
-        return self._metadata(resource) | self._names(resource)
+        names = self._names(resource)
+        return self._metadata(resource, names) | names
 
     def arn(self, resource: Resource) -> str:
         """Return the ARN of a resource, with the account that created the resource."""
-        names = self._names(resource)
+        return self._arn(resource, self._names(resource))
+
+    def _arn(self, resource: Resource, names: Mapping[str, str]) -> str:
         mesh_owner = resource.collection.scope.account
         if resource.owner != mesh_owner and self._behavior.shared_arns == "with-owner":
-            names["meshName"] += f"@{mesh_owner}"
+            names = {**names, "meshName": f"{names['meshName']}@{mesh_owner}"}
         path = self._kinds[resource.collection.kind].arn.format_map(names)
         return write_arn(Scope(resource.owner, resource.collection.scope.region), path)
 
@@ -63,9 +67,9 @@ class Views:
         parents = resource.collection.parent.split("/") if resource.collection.parent else []
         return dict(zip(kind.path, [*parents, resource.name], strict=True))
 
-    def _metadata(self, resource: Resource) -> ResponseBody:
+    def _metadata(self, resource: Resource, names: Mapping[str, str]) -> ResponseBody:
         return {
-            "arn": self.arn(resource),
+            "arn": self._arn(resource, names),
             "createdAt": resource.created / 1000,
             "lastUpdatedAt": resource.updated / 1000,
             "meshOwner": resource.collection.scope.account,

@@ -193,12 +193,10 @@ class SqliteStore(_SqliteReads):
         closing = False
         while not closing:
             batch = [self._waiting.get()]
-            while batch[-1] is not None and len(batch) < limits.MAX_WRITES_PER_COMMIT:
-                try:
-                    batch.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
-            closing = batch[-1] is None
+            # Only this thread takes from the queue.
+            more = min(self._waiting.qsize(), limits.MAX_WRITES_PER_COMMIT - 1)
+            batch += [self._waiting.get() for _ in range(more)]
+            closing = None in batch
             writes = [write for write in batch if write and write.begin()]
             if writes:
                 self._commit(writes)

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -266,7 +265,7 @@ def test_a_list_can_be_ordered_by_several_columns_and_hold_all_accounts(store: S
 def test_all_tagged_resources_are_found_page_by_page(store: Store) -> None:
     def put(tables: Tables) -> None:
         for number in range(501):
-            tables.put(replace(mesh(f"m{number:03}"), tags={"a": "1"}))
+            tables.put(mesh(f"m{number:03}")._replace(tags={"a": "1"}))
         tables.put(mesh("untagged"))
 
     write(store, put)
