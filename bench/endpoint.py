@@ -27,17 +27,20 @@ def figures() -> Iterator[str]:
         directory = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         ours, ready, _ = opened.enter_context(serving(directory))
         moto = opened.enter_context(_moto())
-        yield f"ready {ready:.2f} s after its start (goal: 0.5)"
+        yield f"the endpoint answers {ready:.2f} s after its start (goal: 0.5 s)"
         rates = {}
-        for title, describe in (("DescribeMesh", True), ("durable CreateMesh", False)):
+        for title, describe in (
+            ("DescribeMesh", True),
+            ("CreateMesh, durable in the endpoint", False),
+        ):
             for name, address in (("ours", ours), ("moto", moto)):
                 _create(address, "pay")
                 rates[name] = _rate(address, describe=describe)
             times = rates["ours"] / rates["moto"]
-            goal = "5 times moto's" if describe else "1,000/s and 2 times moto's"
+            goal = "5 times" if describe else "1,000/s, 2 times"
             yield (
-                f"{title}: {rates['ours']:,.0f}/s, moto {rates['moto']:,.0f}/s,"
-                f" {times:.1f} times (goal: {goal})"
+                f"{CONNECTIONS} connections, {title}: {rates['ours']:,.0f}/s from the endpoint,"
+                f" {rates['moto']:,.0f}/s from moto_server, {times:.1f} times (goal: {goal})"
             )
     yield from _with_many()
 
@@ -57,10 +60,10 @@ def _with_many() -> Iterator[str]:
             path = f"{MESHES}?limit=100&nextToken={token}"
             pages.append(statistics.median(_timed(address, path) for _ in range(30)))
         yield (
-            f"a page of ListMeshes: {pages[0] * 1000:.1f} ms for 200 meshes,"
-            f" {pages[1] * 1000:.1f} ms for {MANY:,} (goal: the same)"
+            f"a page of 100 meshes of ListMeshes: {pages[0] * 1000:.1f} ms with 200 meshes,"
+            f" {pages[1] * 1000:.1f} ms with {MANY:,} (goal: the same time)"
         )
-        yield f"memory with {MANY:,} meshes: {_megabytes(process):.0f} MB (goal: under 100)"
+        yield f"memory with {MANY:,} meshes: {_megabytes(process):.0f} MB (goal: under 100 MB)"
 
 
 @contextmanager
