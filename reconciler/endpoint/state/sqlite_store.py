@@ -219,9 +219,10 @@ class SqliteStore(_SqliteReads):
             for write in writes:
                 write.future.set_exception(_failed(error))
             return
+        # Before the others: a thread that is acknowledged then finds the interpreter idle.
+        self._signal.give()
         for write in writes:
             write.acknowledge()
-        self._signal.give()
 
     def _check_files(self) -> None:
         for path, identity in self._files.items():
