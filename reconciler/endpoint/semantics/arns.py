@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reconciler.api import ApiKind
 from reconciler.endpoint.endpoint_errors import ApiError
@@ -46,6 +47,7 @@ def read_arn(text: str, region: str, kinds: Mapping[str, ApiKind]) -> ParsedArn:
     raise ApiError("BadRequestException", f"{text} is an invalid ARN")
 
 
+@lru_cache
 def partition(region: str) -> str:
     """Return the AWS partition of a region: ``aws`` except in China and GovCloud."""
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
