@@ -135,6 +135,13 @@ def without_mentions(key: Key, spec: Spec, mentioned: Collection[Key]) -> Spec:
     }
 
 
+def listeners(parent: Spec) -> dict[int, str]:
+    """Return the protocols of the listeners of a router or gateway, by port."""
+    listed: object = parent.get("listeners")
+    mappings = [listener["portMapping"] for listener in listed] if isinstance(listed, list) else []
+    return {mapping["port"]: mapping["protocol"] for mapping in mappings}
+
+
 def _keys_at(
     paths: tuple[tuple[str, str], ...], key: Key, spec: Spec | None
 ) -> Iterator[tuple[Steps, Key]]:

@@ -9,11 +9,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reconciler import limits
-from reconciler.core.kinds import ROUTE_FIELDS, Steps, parent_of, referenced_keys
-from reconciler.core.planning.listener_changes import listeners
+from reconciler.core.kinds import ROUTE_FIELDS, Steps, listeners, parent_of, referenced_keys
 from reconciler.core.resources import Key
 from reconciler.manifest import spec_checks
 from reconciler.manifest.budget import unlimited
@@ -66,7 +66,15 @@ class _Source:
 
     def of_kinds(self, *kinds: str) -> Iterator[tuple[Key, Any]]:
         """Return the keys of these kinds with their specs."""
-        return ((key, self.spec(key)) for key in self.declared if key.kind in kinds)
+        return chain.from_iterable(specs for kind, specs in self._by_kind.items() if kind in kinds)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, list[tuple[Key, Any]]]:
+        """The keys with their specs, by kind."""
+        found: defaultdict[str, list[tuple[Key, Any]]] = defaultdict(list)
+        for key, resource in self.declared.items():
+            found[key.kind].append((key, resource.spec))
+        return found
 
     def listeners(self, key: Key | None) -> dict[int, str]:
         """Return the listener ports of ``key`` with their protocols."""

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.planning.plan import Plan
-from reconciler.core.report import Report
 from reconciler.render.terminal import Layout
+
+if TYPE_CHECKING:
+    from reconciler.core.planning.plan import Plan
+    from reconciler.core.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class OutputContext:
 class PlanRenderer(Protocol):
     """A module that renders plans and reports in one format."""
 
-    def format_plan(self, plan: Plan, context: OutputContext, /) -> str:
+    def format_plan(self, plan: "Plan", context: OutputContext, /) -> str:
         """Return the complete output of `plan` or `show`."""
 
-    def format_report(self, report: Report, context: OutputContext, /) -> str:
+    def format_report(self, report: "Report", context: OutputContext, /) -> str:
         """Return the output of a command that writes, after all changes were tried."""
 
 

@@ -5,15 +5,6 @@ from collections.abc import Callable
 from functools import partial
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.fleet import (
-    members_of,
-    name_of,
-    print_fleet,
-    print_messages,
-    require_format,
-    run_each,
-    shows_table,
-)
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.errors import UsageError
 from reconciler.core.exit_codes import ExitCode
@@ -38,12 +29,15 @@ def run(invocation: Invocation) -> int:
 
 def run_many(invocation: Invocation) -> int:
     """Check the manifests of all targets."""
-    require_format(invocation)
+    # A run on one target needs neither threads nor reports of changes.
+    from reconciler.cli import fleet  # noqa: PLC0415
+
+    fleet.require_format(invocation)
     check, shared = _envoy_check(invocation), SharedManifests()
     read = partial(read_source, allow_empty=False, read=partial(shared.read, further_check=check))
-    ended = run_each(invocation, members_of(invocation), read, name_of)
-    print_messages(ended, has_table=shows_table(invocation))
-    return print_fleet(invocation, [end.section(partial(_show, invocation)) for end in ended])
+    ended = fleet.run_each(invocation, fleet.members_of(invocation), read, fleet.name_of)
+    fleet.print_messages(ended, has_table=fleet.shows_table(invocation))
+    return fleet.print_fleet(invocation, [end.section(partial(_show, invocation)) for end in ended])
 
 
 def _show(invocation: Invocation, loaded: LoadResult) -> tuple[ExitCode, str, str]:

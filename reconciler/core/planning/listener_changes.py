@@ -23,7 +23,7 @@ from reconciler.core.changes import (
     Update,
     Withheld,
 )
-from reconciler.core.kinds import parent_of
+from reconciler.core.kinds import listeners, parent_of
 from reconciler.core.planning.last_applied import is_protected, is_reserved_by_aws, unattested
 from reconciler.core.resources import (
     Desired,
@@ -255,13 +255,6 @@ def _conflicts(route: Spec, before: Spec, after: Spec) -> bool:
 def _is_valid_with(route: Spec, parent: Spec) -> bool:
     """Whether the API accepts ``route`` in ``parent``."""
     return len(listeners(parent)) <= 1 or _matched_ports(route) is not None
-
-
-def listeners(parent: Spec) -> dict[int, str]:
-    """Return the protocols of the listeners of a router or gateway, by port."""
-    listed: object = parent.get("listeners")
-    mappings = [listener["portMapping"] for listener in listed] if isinstance(listed, list) else []
-    return {mapping["port"]: mapping["protocol"] for mapping in mappings}
 
 
 def _matched_ports(route: Spec) -> set[int] | None:
