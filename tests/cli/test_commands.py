@@ -297,6 +297,18 @@ def test_results_that_cannot_be_written_stop_no_apply(
 
 
 @pytest.mark.process
+def test_a_plugin_of_pydantic_sees_no_manifest(here: Path, write: Write) -> None:
+    write("manifests/a.yaml", mesh_yaml("a"))
+    write("plugins/spy.py", "raise SystemExit('the plugin was loaded')")
+    write("plugins/spy-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: spy\nVersion: 1.0\n")
+    write("plugins/spy-1.0.dist-info/entry_points.txt", "[pydantic]\nspy = spy:plugin\n")
+    environment = {**os.environ, "PYTHONPATH": str(here / "plugins")}
+    command = [*COMMAND, "validate"]
+    ended = subprocess.run(command, cwd=here, env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.process
 def test_a_reader_who_has_gone_is_nobodys_fault(here: Path) -> None:
     program = f"{sys.executable} -m reconciler schema | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
