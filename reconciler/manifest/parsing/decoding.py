@@ -17,6 +17,8 @@ UNSAFE_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
     "\ud800-\udfff\ufeff\ufffe\uffff]|\r(?!\n)"
 )
+# Most files have no other bytes, and finding that out takes a tenth of a search by pattern.
+_PLAIN_BYTES = bytes(range(0x20, 0x7F)) + b"\t\n"
 
 
 def decode(file: str, content: bytes) -> SourceText | Diagnostic:
@@ -33,7 +35,7 @@ def decode(file: str, content: bytes) -> SourceText | Diagnostic:
         message = f"is not valid UTF-8: byte 0x{content[error.start]:02x} is invalid"
         return Diagnostic(Code.ENCODING, Origin(file, line, column), message)
     source = SourceText(file, text, text.split("\n"))
-    if unsafe := UNSAFE_CHARACTERS.search(text):
+    if content.translate(None, _PLAIN_BYTES) and (unsafe := UNSAFE_CHARACTERS.search(text)):
         before = text[: unsafe.start()]
         position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
         diagnostics = DiagnosticList(source)

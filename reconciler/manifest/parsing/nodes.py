@@ -186,10 +186,8 @@ def describe(node: Node) -> str:
 
 def get_text(node: Node, *steps: str) -> str | None:
     """Return the text of the scalar at ``steps``, or None if there is none."""
-    match find(node, steps):
-        case _, ScalarNode(text=text, value=value) if value is not None:
-            return text
-    return None
+    _, found = find(node, steps)
+    return found.text if isinstance(found, ScalarNode) and found.value is not None else None
 
 
 def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
@@ -199,11 +197,11 @@ def find(root: Node, steps: Path) -> tuple[Position, Node | None]:
     """
     position, node = root.position, root
     for step in steps:
-        if isinstance(node, ListNode) and isinstance(step, int):
+        if isinstance(node, MappingNode) and str(step) in node.members:
+            position, node = node.members[str(step)]
+        elif isinstance(node, ListNode) and isinstance(step, int):
             node = node.items[step]
             position = node.position
-        elif isinstance(node, MappingNode) and str(step) in node.members:
-            position, node = node.members[str(step)]
         else:
             return node.position, None
     return position, node

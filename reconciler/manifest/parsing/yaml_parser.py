@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from yaml import CSafeLoader, YAMLError
+from yaml import YAMLError
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # not in __all__
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -74,6 +75,8 @@ _SHORT_TAGS = {
 # libyaml compares each %TAG line with all earlier ones. Tags are rejected, so no file needs it.
 _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+# One of these is in each line that is rejected. A search by pattern takes ten times as long.
+_SIGNS_OF_REJECTED_LINES = ("%TAG", "<" * 7, "=" * 7, ">" * 7)
 
 
 # A node's own constructor is a Python function that calls this one, and takes twice as long.
@@ -117,6 +120,8 @@ def parse_yaml(source: SourceText) -> Iterator[Document]:
 
 
 def _reject_lines(source: SourceText) -> DiagnosticList | None:
+    if not any(sign in source.text for sign in _SIGNS_OF_REJECTED_LINES):
+        return None
     diagnostics = DiagnosticList(source)
     for pattern, code, message, hint in (
         (_TAG_DIRECTIVE, Code.TAG, "is a %TAG directive, which is not supported", "remove it"),
@@ -148,8 +153,7 @@ class _Composer:
     def __init__(self, source: SourceText) -> None:
         self.diagnostics = DiagnosticList(source)
         self._may_escape = "\\" in source.text
-        # Only the events of this loader are used; it constructs no values.
-        self._next = CSafeLoader(source.text).get_event
+        self._next = CParser(source.text).get_event
         self._documents = 0
         self._nodes = 0
         self._short_tags: list[tuple[Position, str, Path]] = []
@@ -182,7 +186,13 @@ class _Composer:
         if len(path) > limits.MAX_NODE_DEPTH:
             raise _LimitError(position, f"is nested more than {limits.MAX_NODE_DEPTH} levels deep")
         kind = type(event)
-        if kind is ScalarEvent and self._is_plain(event):
+        # Nearly all scalars have nothing to check.
+        if (
+            kind is ScalarEvent
+            and event.tag is None
+            and event.anchor is None
+            and not (self._may_escape and event.style == '"')
+        ):
             return _scalar(event, position)
         is_valid = self._check(event, position, path)
         node: Node = InvalidNode(position)
@@ -199,14 +209,6 @@ class _Composer:
             long_form = {_SHORT_TAGS[event.tag]: KeyValue(position, node)}
             return InvalidNode(position, MappingNode(position, long_form))
         return node
-
-    def _is_plain(self, event: Any) -> bool:
-        """Return whether a scalar has nothing to check, like nearly all scalars."""
-        return (
-            event.tag is None
-            and event.anchor is None
-            and not (self._may_escape and event.style == '"')
-        )
 
     def _check(self, event: Any, position: Position, path: Path) -> bool:
         kind = type(event)
@@ -246,24 +248,28 @@ class _Composer:
         is_valid = True
         key_path = (*path, "?")
         while type(event := self._next()) is not MappingEndEvent:
-            key = self._key(event, path, key_path)
-            value = self._node(self._next(), (*path, key.text if key else "?"))
+            node = self._node(event, key_path)
+            key = (
+                node
+                if type(node) is ScalarNode and node.text != "<<"
+                else self._text_key(node, path)
+            )
+            name = key.text if key else "?"
+            value = self._node(self._next(), (*path, name))
             if key is None:
                 is_valid = False
-            elif key.text in members:
-                first = members[key.text].position.line
+            elif name in members:
+                first = members[name].position.line
                 message = f"is a duplicate key: first defined on line {first}"
-                self.diagnostics.add(
-                    Code.DUPLICATE_KEY, key.position, message, path=(*path, key.text)
-                )
+                self.diagnostics.add(Code.DUPLICATE_KEY, key.position, message, path=(*path, name))
             else:
-                members[key.text] = _new(KeyValue, (key.position, value))
+                members[name] = _new(KeyValue, (key.position, value))
         return _new(MappingNode, (position, members)) if is_valid else InvalidNode(position)
 
-    def _key(self, event: Any, path: Path, key_path: Path) -> ScalarNode | None:
-        node = self._node(event, key_path)
+    def _text_key(self, node: Node, path: Path) -> ScalarNode | None:
+        """Return ``node`` if it can be a key, or report it."""
         if type(node) is ScalarNode:
-            if node.text != "<<" or not node.unquoted:
+            if not node.unquoted:
                 return node
             self._reject(Code.ALIAS, node.position, "YAML merge key << is not supported", path)
         elif not isinstance(node, InvalidNode) or node.expansion:

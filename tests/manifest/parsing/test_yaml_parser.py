@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.manifest.loading import load_manifests
 from reconciler.manifest.parsing.decoding import decode
-from reconciler.manifest.parsing.nodes import ScalarNode, SourceText, find
+from reconciler.manifest.parsing.nodes import Position, ScalarNode, SourceText, find
 from reconciler.manifest.parsing.yaml_parser import parse_yaml, resolve
 
 NATIVE = "apiVersion: mesh-reconciler/v1\nkind: Mesh\n"
@@ -183,6 +183,13 @@ def test_keys_that_are_not_text_are_refused(text: str) -> None:
     assert [code for _, code, _ in complaints(text)] == ["KEY"]
 
 
+def test_a_merge_key_in_quotation_marks_is_a_key() -> None:
+    (document,) = parse_yaml(page('"<<": 1\n'))
+    assert document.diagnostics.found == []
+    assert document.root is not None
+    assert find(document.root, ("<<",))[1] == ScalarNode(Position(1, 7), "1", 1, unquoted=True)
+
+
 @pytest.mark.parametrize("escape", ["\\x00", "\\e", "\\u202e", "\\u2028", "\\N"])
 def test_i17_characters_that_cannot_be_seen_are_refused_when_spelled_out(escape: str) -> None:
     assert [(place, code) for place, code, _ in complaints(f'a: "{escape}"')] == [
@@ -193,6 +200,11 @@ def test_i17_characters_that_cannot_be_seen_are_refused_when_spelled_out(escape:
 def test_i09_merge_conflicts_are_named() -> None:
     text = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n"
     assert complaints(text) == [("2:1", "YAML", "is an unresolved merge conflict")]
+
+
+@pytest.mark.parametrize("text", ["a: 100%TAG", "a: =======", "b: |\n  <<<<<<<", "c: '>>>>>>>'"])
+def test_signs_of_a_conflict_inside_of_a_line_are_text(text: str) -> None:
+    assert complaints(text) == []
 
 
 def test_i09_a_pointer_to_a_large_file_is_no_manifest() -> None:
