@@ -115,7 +115,7 @@ class DocumentContext:
         errors = diagnostics.errors_in(path)
         if key is None or (errors and not fields.are_named(errors)):
             return Unnamed(kind, diagnostics, path)
-        origin = self._origin(fields)
+        origin = desired.origin if desired else self._origin(fields)
         if self.fields_by_key is not None:
             self.fields_by_key[key, origin] = fields
         if desired is None or errors:

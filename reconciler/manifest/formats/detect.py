@@ -81,9 +81,9 @@ def split_resources(root: Node, diagnostics: DiagnosticList) -> Iterator[tuple[M
 
 
 def _items(root: Node) -> list[tuple[Node, Path]]:
-    if (get_text(root, "apiVersion"), get_text(root, "kind")) not in _LISTS:
-        return []
     _, items = find(root, ("items",))
+    if items is None or (get_text(root, "apiVersion"), get_text(root, "kind")) not in _LISTS:
+        return []
     found = items.items if isinstance(items, ListNode) else []
     return [(item, ("items", index)) for index, item in enumerate(found)]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from reconciler.manifest.formats.context import DeclaredResource, DocumentContext, Unnamed
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_places import Fields
+from reconciler.manifest.models.specs import spec_of
 from reconciler.manifest.models.validation import given_spec, validate
 
 
@@ -17,7 +18,7 @@ def translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Un
     model, places = documents.native(kind), (*documents.parents(kind), "name")
     names = tuple(("metadata", name) for name in places)
     owner = ("metadata", "meshOwner")
-    fields = Fields(root, context.path, names, ("spec",), documents.spec_in(model), owner)
+    fields = Fields(root, context.path, names, ("spec",), spec_of(kind), owner)
     document = validate(model, root, context.diagnostics, context.path)
     if document is None:
         yield context.invalid_by_names(fields, kind)
@@ -27,5 +28,5 @@ def translate_native(context: DocumentContext) -> Iterator[DeclaredResource | Un
         documents.key_of(kind, document.metadata, places),
         given_spec(document),
         document.metadata.tags,
-        document.reconcile.options(),
+        document.reconcile.options() if document.reconcile else None,
     )

@@ -43,7 +43,8 @@ FORMATS = (
 )
 """The formats; the first one that a document has is used."""
 
-API_VERSIONS = tuple(version for row in FORMATS for version in row.api_versions)
+_BY_VERSION = {version: row for row in FORMATS for version in row.api_versions}
+API_VERSIONS = tuple(_BY_VERSION)
 
 
 def find_format(root: MappingNode, names: Collection[str] = ()) -> ManifestFormat | None:
@@ -52,6 +53,5 @@ def find_format(root: MappingNode, names: Collection[str] = ()) -> ManifestForma
     ``names`` are the default names of its file.
     """
     if "apiVersion" in root.members:
-        version = get_text(root, "apiVersion")
-        return next((row for row in FORMATS if version in row.api_versions), None)
+        return _BY_VERSION.get(get_text(root, "apiVersion") or "")
     return next((row for row in FORMATS if row.matches(root, names)), None)

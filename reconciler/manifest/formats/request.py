@@ -8,6 +8,7 @@ from reconciler.manifest.formats.neighbors import is_spec
 from reconciler.manifest.formats.terraform import is_terraform
 from reconciler.manifest.models import documents
 from reconciler.manifest.models.field_places import Fields
+from reconciler.manifest.models.specs import spec_of
 from reconciler.manifest.models.validation import given_spec, validate
 from reconciler.manifest.parsing.diagnostics import Code, one_of
 from reconciler.manifest.parsing.nodes import KeyValue, MappingNode, ScalarNode, is_template
@@ -54,7 +55,7 @@ def translate_request(context: DocumentContext) -> Iterator[DeclaredResource | U
         context.report(Code.CLIENT_TOKEN, token.value.position, message, ("clientToken",), hint)
     root = context.substitute(MappingNode(place, members))
     paths = tuple((name,) for name in names)
-    fields = Fields(root, context.path, paths, ("spec",), documents.spec_in(model))
+    fields = Fields(root, context.path, paths, ("spec",), spec_of(kind))
     request: Any = validate(model, root, context.diagnostics, context.path)
     if request is None:
         yield context.invalid_by_names(fields, kind)

@@ -63,8 +63,8 @@ class Reconcile(Model):
         default=False, description="Take ownership of the live resource if it has no owner."
     )
     suspend: Suspend | None = Field(default=None, description="Make no changes until a given time.")
-    ignore: Annotated[list[Pointer], ItemLimit] = Field(
-        default_factory=list,
+    ignore: Annotated[list[Pointer], ItemLimit] | None = Field(
+        default=None,
         description="Fields of the spec that are not compared, as JSON pointers: /egressFilter.",
     )
 
@@ -73,7 +73,7 @@ class Reconcile(Model):
         pause = None
         if self.suspend:
             pause = Suspension(self.suspend.until, self.suspend.reason)
-        return Options(self.protect, self.adopt, pause, tuple(self.ignore))
+        return Options(self.protect, self.adopt, pause, tuple(self.ignore or ()))
 
 
 class Metadata(Model):
@@ -92,8 +92,8 @@ class Native(Model):
     api_version: Literal["mesh-reconciler/v1"] = Field(description="The native manifest format.")
     kind: Text = Field(description="Kind of the resource.")
     metadata: Metadata = Field(description="Name and tags of the resource.")
-    reconcile: Reconcile = Field(
-        default_factory=Reconcile, description="Options for reconciliation; not sent to App Mesh."
+    reconcile: Reconcile | None = Field(
+        default=None, description="Options for reconciliation; not sent to App Mesh."
     )
     spec: Model | None = None
 
@@ -151,10 +151,12 @@ def request_fields() -> frozenset[str]:
     )
 
 
-def key_of(kind: str, document: Model, fields: Iterable[str]) -> Key:
+def key_of(kind: str, document: Any, fields: Iterable[str]) -> Key:
     """Return the key made of the ``fields`` of a document, the mesh first."""
     path = tuple(getattr(document, attribute(field)) for field in fields)
-    return Key(KEY_KINDS[kind], path, getattr(document, "mesh_owner", None) or "")
+    # A mesh in its own document is never one of another account.
+    owner = None if kind == "Mesh" else document.mesh_owner
+    return Key(KEY_KINDS[kind], path, owner or "")
 
 
 def spec_in(model: type[BaseModel]) -> type[BaseModel]:

@@ -32,6 +32,7 @@ def attribute(name: str) -> str:
     return f"{snake}_" if hasattr(Model, snake) else snake
 
 
+@cache
 def spec_of(kind: str) -> type[Model]:
     """Return the model of the spec of a kind, such as ``VirtualNode``."""
     spec: type[Model] = _type(load().shapes[f"{kind}Spec"])

@@ -94,17 +94,17 @@ def drop_unknown_fields(
         return node
     fields = _fields(model)
     kept: dict[str, KeyValue] = {}
-    for name, (position, value) in node.members.items():
-        here = (*path, name)
-        if name in fields:
-            inner = fields[name]
-            kept[name] = KeyValue(
-                position, drop_unknown_fields(inner, value, diagnostics, here) if inner else value
-            )
-        else:
+    for name, member in node.members.items():
+        position, value = member
+        if name not in fields:
             message = "is an unknown field, which is ignored as in Kubernetes"
             hint = did_you_mean(name, fields)
-            diagnostics.add(Code.PRUNED_FIELD, position, message, path=here, hint=hint)
+            diagnostics.add(Code.PRUNED_FIELD, position, message, path=(*path, name), hint=hint)
+        elif inner := fields[name]:
+            value = drop_unknown_fields(inner, value, diagnostics, (*path, name))
+            kept[name] = KeyValue(position, value)
+        else:
+            kept[name] = member
     return MappingNode(node.position, kept)
 
 

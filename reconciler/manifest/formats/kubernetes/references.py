@@ -18,7 +18,12 @@ from reconciler.manifest.parsing.nodes import (
     find,
 )
 
-_REFERENCE = re.compile(r"v(irtual(?:Node|Router|Service))(Ref|ARN)")
+# The fields with references, each with its kind and the field that has the name in App Mesh.
+_REFERENCES = {
+    f"v{kind[1:]}{suffix}": (kind, f"v{kind[1:]}Ref")
+    for kind in ("VirtualNode", "VirtualRouter", "VirtualService")
+    for suffix in ("Ref", "ARN")
+}
 _ARN = re.compile(r"arn:[^:]+:appmesh:[^:]*:[^:]*:mesh/[^/]+/v(\w+)/(.+)")
 
 
@@ -51,22 +56,22 @@ class _Resolution:
         if not isinstance(node, MappingNode):
             return node
         members: dict[str, KeyValue] = {}
-        for name, (position, value) in node.members.items():
+        for name, member in node.members.items():
+            position, value = member
             here = (*path, name)
-            match = _REFERENCE.fullmatch(name)
-            if match is None:
+            if name in _REFERENCES:
+                kind, reference = _REFERENCES[name]
+                if reference in members:
+                    message = f"refers to the {kind} for the second time"
+                    self._context.report(Code.NOT_ALLOWED, position, message, here)
+                resolve = self._by_reference if name == reference else self._by_arn
+                members[reference] = KeyValue(
+                    position, _name_node(value, resolve(kind, value, here))
+                )
+            elif isinstance(value, ScalarNode):
+                members[name] = member
+            else:
                 members[name] = KeyValue(position, self.without_references(value, here))
-                continue
-            kind, reference = f"V{match[1]}", f"v{match[1]}Ref"
-            if reference in members:
-                message = f"refers to the {kind} for the second time"
-                self._context.report(Code.NOT_ALLOWED, position, message, here)
-            resolve = self._by_reference if name == reference else self._by_arn
-            text = resolve(kind, value, here)
-            _, own_name = find(value, ("name",))
-            place = own_name.position if own_name else value.position
-            found = InvalidNode(value.position) if text is None else ScalarNode(place, text, text)
-            members[reference] = KeyValue(position, found)
         return MappingNode(node.position, members)
 
     def _by_reference(self, kind: str, node: Node, path: Path) -> str | None:
@@ -85,3 +90,11 @@ class _Resolution:
             message = f"must be the ARN of a {kind}, not {describe(node)}"
             self._context.report(Code.NOT_ALLOWED, node.position, message, path)
         return None
+
+
+def _name_node(reference: Node, name: str | None) -> Node:
+    """Return the ``name`` to which ``reference`` refers; None if the reference is not valid."""
+    if name is None:
+        return InvalidNode(reference.position)
+    _, own_name = find(reference, ("name",))
+    return ScalarNode(own_name.position if own_name else reference.position, name, name)
