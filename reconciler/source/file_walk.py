@@ -10,6 +10,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -32,8 +33,7 @@ DEFAULT_SOURCE = "manifests"
 SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """A file to read."""
 
     name: str

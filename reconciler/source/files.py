@@ -3,8 +3,7 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from reconciler import limits
 from reconciler.core.errors import UsageError
@@ -21,8 +20,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, *times
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """The mode of a file or link, as in `os.stat_result`, and its stamp."""
 
     mode: int
