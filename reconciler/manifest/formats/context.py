@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.core.kinds import Steps, references
@@ -65,8 +64,7 @@ class Unnamed(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentContext:
+class DocumentContext(NamedTuple):
     """A document, or an item of a list in it, with everything that its translation needs.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Positions of the names and spec fields of a resource, in a document of any format."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -33,8 +32,7 @@ class Place(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """The fields of one resource, valid or not.
 
     Attributes:

@@ -6,7 +6,6 @@ first one is translated. Selectors match only the collected objects: no cluster 
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -87,12 +86,12 @@ class Cluster:
             return
         if kind != "Mesh":
             root = _with_namespace(root, context.inputs.namespace)
-        context = replace(context, root=root)
+        context = context._replace(root=root)
         if get_text(root, "apiVersion") == KUBERNETES[0] or kind == "Mesh":
             self._objects.add(context, kind)
             return
         for new_kind, new_root in translate_old_object(context, kind):
-            self._objects.add(replace(context, root=new_root), new_kind)
+            self._objects.add(context._replace(root=new_root), new_kind)
 
     def translate(
         self, resource: KubernetesResource, hidden: Collection[str]
@@ -146,7 +145,7 @@ class Cluster:
     ) -> None:
         """Add the fields of the resources of ``resource`` to ``fields_by_key``; report nothing."""
         silent = DiagnosticList(resource.context.diagnostics.source)
-        context = replace(resource.context, diagnostics=silent, fields_by_key=fields_by_key)
+        context = resource.context._replace(diagnostics=silent, fields_by_key=fields_by_key)
         with suppress(TooManyDiagnosticsError):
             list(self.translate(resource._replace(context=context), hidden))
 
@@ -213,7 +212,7 @@ def _routes(
     for index, route in enumerate(spec.routes or ()):
         where = ("spec", "routes", index)
         names = (*fields.names, (*where, "name"))
-        inside = replace(fields, names=names, spec=where, model=type(route))
+        inside = fields._replace(names=names, spec=where, model=type(route))
         key = Key("route", (*router.path, route.name), router.mesh_owner)
         yield context.declare(inside, key, _to_api_spec("Route", route))
 

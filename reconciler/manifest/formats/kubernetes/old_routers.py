@@ -1,7 +1,5 @@
 """Listeners of virtual routers of v1beta1, which may have none."""
 
-from dataclasses import replace
-
 from reconciler.core.escaping import escaped
 from reconciler.manifest.formats.kubernetes.objects import DeclaredObjects, KubernetesResource
 from reconciler.manifest.formats.kubernetes.v1beta1 import PROTOCOLS
@@ -38,7 +36,7 @@ def with_listener(router: KubernetesResource, objects: DeclaredObjects) -> Kuber
     given = ListNode(place, [MappingNode(place, port)])
     inner = MappingNode(spec.position, {**spec.members, "listeners": KeyValue(place, given)})
     members = {**root.members, "spec": KeyValue(position, inner)}
-    return router._replace(context=replace(context, root=MappingNode(root.position, members)))
+    return router._replace(context=context._replace(root=MappingNode(root.position, members)))
 
 
 def _first_target(spec: Node | None) -> str | None:
