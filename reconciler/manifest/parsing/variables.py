@@ -247,7 +247,7 @@ def _expressions(text: str) -> Iterator[tuple[str, str | None]]:
     found, rest = split_placeholders(text)
     for before, expression in (*found, (rest, None)):
         end = 0
-        for name in _UNBRACED.finditer(before):
+        for name in _UNBRACED.finditer(before) if "$" in before else ():
             yield before[end : name.start()], None
             yield "", name[1]
             end = name.end()
