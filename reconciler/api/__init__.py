@@ -18,7 +18,7 @@ from reconciler.api.description import (
     load,
 )
 from reconciler.api.quotas import BACKENDS, QUOTAS, Quota
-from reconciler.api.violations import Violation, violations
+from reconciler.api.violations import Violation, type_checker, violations
 
 __all__ = [
     "BACKENDS",
@@ -40,5 +40,6 @@ __all__ = [
     "Timestamp",
     "Violation",
     "load",
+    "type_checker",
     "violations",
 ]

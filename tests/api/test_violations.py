@@ -1,6 +1,8 @@
 """Each constraint of the description, kept and broken."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from reconciler.api import (
     Text,
     Timestamp,
     load,
+    type_checker,
     violations,
 )
 
@@ -49,6 +52,7 @@ EITHER = Structure(
 )
 def test_kept(shape: Shape, value: object) -> None:
     assert list(violations(shape, value)) == []
+    assert type_checker(shape)(value)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,7 @@ def test_kept(shape: Shape, value: object) -> None:
 def test_broken(shape: Shape, value: object, constraint: str, says: str) -> None:
     (found,) = violations(shape, value)
     assert (found.constraint, str(found)) == (constraint, says)
+    assert type_checker(shape)(value) == (constraint not in ("required", "type"))
 
 
 def test_every_departure_is_found_with_its_place() -> None:
@@ -92,3 +97,39 @@ def test_every_departure_is_found_with_its_place() -> None:
         (("tags", 0, "value"), "required"),
         (("meshName",), "required"),
     ]
+
+
+def complete(shape: Shape) -> Any:
+    """Return a value with all members and only right types."""
+    match shape:
+        case Structure():
+            return {name: complete(member.shape) for name, member in shape.members.items()}
+        case ListOf():
+            return [complete(shape.item)] * 2
+        case Text():
+            return "x"
+        case Boolean():
+            return False
+        case _:
+            return 1
+
+
+def altered(value: Any) -> Iterator[Any]:
+    """Yield ``value`` with each member, item or itself missing or of each type."""
+    others: tuple[Any, ...] = (None, True, 0, 0.5, "", [], {})
+    yield from (value, *others)
+    if isinstance(value, dict):
+        for name in value:
+            yield {kept: value[kept] for kept in value if kept != name}
+            yield from ({**value, name: other} for other in others)
+    if isinstance(value, list):
+        yield from ([*value, other] for other in others)
+
+
+def test_the_short_check_finds_the_same_types_in_every_shape() -> None:
+    api = load()
+    shapes = [*api.shapes.values(), *(each.response for each in api.operations.values())]
+    for shape in shapes:
+        for value in altered(complete(shape)):
+            found = {violation.constraint for violation in violations(shape, value)}
+            assert type_checker(shape)(value) == found.isdisjoint({"required", "type"}), value
