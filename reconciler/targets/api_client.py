@@ -57,7 +57,7 @@ class ApiClient:
         self.written_revision: int | None = None
         self.listed_revision: int | None = None
         self._reading_revision = Lock()
-        self._dates: list[float] = []
+        self._dates: set[str] = set()
         self._session = session
         self._workers = workers
         self._reopen = reopen
@@ -153,7 +153,8 @@ class ApiClient:
 
         In whole seconds since 1970; None before a response that has a date.
         """
-        return min(self._dates, default=None)
+        times = (_time_of(date) for date in tuple(self._dates))
+        return min((time for time in times if time is not None), default=None)
 
     def forget_time(self) -> None:
         """Take the time of the target from the next responses."""
@@ -218,12 +219,18 @@ class ApiClient:
 
     def _read_clock(self, response: tuple[Any, dict[str, Any]] | None) -> None:
         if response is not None:
-            with suppress(LookupError, TypeError, ValueError, OverflowError):
-                text = response[1]["ResponseMetadata"]["HTTPHeaders"]["date"]
-                date = parsedate_to_datetime(text)
-                # Without a zone it would count as a time of this machine.
-                if date.tzinfo is not None:
-                    self._dates.append(date.timestamp())
+            with suppress(LookupError):
+                self._dates.add(response[1]["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def _time_of(date: str) -> float | None:
+    """Return the time in the header Date, or None if it is not valid."""
+    with suppress(ValueError, OverflowError):
+        parsed = parsedate_to_datetime(date)
+        # Without a zone it would count as a time of this machine.
+        if parsed.tzinfo is not None:
+            return parsed.timestamp()
+    return None
 
 
 def _revision(headers: Mapping[str, str]) -> int | None:
