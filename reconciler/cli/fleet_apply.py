@@ -1,52 +1,23 @@
-"""Plans and applies many targets: each stays open from its plan to its apply.
+"""Plans and applies many targets: each stays open from its plan to its apply."""
 
-For commands that open targets; ``cli.fleet`` is for all, and imports no SDK.
-"""
-
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from reconciler.cli.apply_flow import apply_plan
 from reconciler.cli.command import Invocation
-from reconciler.cli.fleet import (
-    Ended,
-    print_messages,
-    rollout_of,
-    run_each,
-    shows_table,
-    unmatched_by_all,
-)
+from reconciler.cli.fleet import Ended, print_messages, rollout_of, run_each, shows_table
+from reconciler.cli.fleet_plan import account_of, make_plan, report_plans
 from reconciler.cli.proxy_wait import ProxyWait, open_proxy_wait
-from reconciler.cli.run_context import (
-    RunContext,
-    open_run,
-    require_matches,
-    require_valid,
-    resolve_target,
-)
+from reconciler.cli.run_context import RunContext, open_run
 from reconciler.cli.shared_parts import Shared
 from reconciler.cli.signals import FINISHING_MESSAGE, StopRequest, stop_on_signals
 from reconciler.core.exit_codes import ExitCode
-from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import Report
 from reconciler.core.resources import Desired, shorten_list
-from reconciler.settings.target_config import TargetConfig
-from reconciler.wiring.targets import read_share
-
-
-class HasUnmatched(Protocol):
-    """The plan of a target."""
-
-    @property
-    def unmatched(self) -> frozenset[str]:
-        """The patterns of --only and --except that match no resource."""
-
-
-Planned = TypeVar("Planned", bound=HasUnmatched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +42,12 @@ class Pending:
         return bool(self.plan.changes or self.plan.renewals)
 
 
-class MadePlan(NamedTuple):
-    """A plan, the patterns that match no resource, and the resources of the manifests."""
-
-    plan: Plan
-    unmatched: frozenset[str]
-    desired: tuple[Desired, ...]
-
-
 class AppliedTarget(NamedTuple):
     """The result of an apply; ``calls`` are those that are printed."""
 
     report: Report
     code: ExitCode
     calls: Mapping[str, int]
-
-
-def account_of(member: Invocation) -> Hashable:
-    """Return the account and region of the target, as far as its settings have them.
-
-    Runs at one place take turns, so their calls keep to the parallelism of one target.
-
-    Raises:
-        UsageError: If the settings of the target are invalid; then nothing runs.
-    """
-    return place_of(resolve_target(member))
-
-
-def place_of(config: TargetConfig) -> Hashable:
-    """Return the account and region of a target, as far as its settings have them."""
-    return config.url, config.account, config.region, config.profile, config.role_arn
-
-
-def objection_of(invocation: Invocation, plans: Sequence[Plan]) -> str:
-    """Return why the guards over all targets do not allow the plans; empty if they do.
-
-    Raises:
-        UsageError: If --wide-share is not a share.
-    """
-    share = None if invocation["wide"] else read_share(invocation["wide_share"])
-    return fleet_objection(plans, FleetLimits(invocation["max_total_deletes"], share))
 
 
 def plan_targets(
@@ -127,17 +64,6 @@ def plan_targets(
     planned = run_each(invocation, members, prepare, account_of)
     report_plans(invocation, planned)
     return planned
-
-
-def report_plans(invocation: Invocation, planned: Sequence[Ended[Planned]]) -> None:
-    """Print the messages of all plans.
-
-    Raises:
-        UsageError: If a pattern of --only or --except matches no resource on any target.
-    """
-    unmatched = unmatched_by_all(end.result.unmatched for end in planned if end.result is not None)
-    print_messages(planned, has_table=shows_table(invocation) and not unmatched)
-    require_matches(invocation, unmatched)
 
 
 def apply_targets(
@@ -180,15 +106,6 @@ def _stop_reason(wave: int, codes: Mapping[str, ExitCode]) -> str:
     if not bad:
         return ""
     return f"not reached: wave {wave} of the rollout stopped at {shorten_list(bad)}"
-
-
-def make_plan(invocation: Invocation, context: RunContext) -> MadePlan:
-    """Return the plan for the manifests."""
-    loaded = context.read()
-    desired = require_valid(loaded, color=invocation["color"])
-    plan = context.propose(desired, revision=loaded.revision)
-    unmatched = context.unmatched_patterns(plan.keys, desired, plan.unlisted)
-    return MadePlan(plan, unmatched, desired)
 
 
 def _prepare(member: Invocation, shared: Shared, opened: ExitStack) -> Pending:

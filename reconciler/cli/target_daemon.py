@@ -19,8 +19,8 @@ from reconciler.cli.daemon_loop import (
 )
 from reconciler.cli.daemon_run import DaemonRun
 from reconciler.cli.error_codes import code_of
-from reconciler.cli.fleet_apply import place_of
 from reconciler.cli.fleet_parts import FleetParts
+from reconciler.cli.fleet_plan import place_of
 from reconciler.cli.logs import RecentRecords, logging_target
 from reconciler.cli.recording import open_recorder
 from reconciler.cli.rollout_gate import RolloutGate

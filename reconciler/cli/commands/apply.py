@@ -18,14 +18,8 @@ from reconciler.cli.fleet import (
     print_fleet,
     require_format,
 )
-from reconciler.cli.fleet_apply import (
-    AppliedTarget,
-    Pending,
-    apply_targets,
-    make_plan,
-    objection_of,
-    plan_targets,
-)
+from reconciler.cli.fleet_apply import AppliedTarget, Pending, apply_targets, plan_targets
+from reconciler.cli.fleet_plan import make_plan, objection_of
 from reconciler.cli.output import layout, print_result
 from reconciler.cli.proxy_wait import open_proxy_wait
 from reconciler.cli.run_context import RunContext, open_run, require_matches

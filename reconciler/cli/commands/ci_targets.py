@@ -15,13 +15,8 @@ from reconciler.cli.ci_job import (
 from reconciler.cli.command import Invocation
 from reconciler.cli.commands.validate import read_source
 from reconciler.cli.fleet import Ended, members_of, name_of, print_messages, run_each
-from reconciler.cli.fleet_apply import (
-    AppliedTarget,
-    Pending,
-    apply_targets,
-    objection_of,
-    plan_targets,
-)
+from reconciler.cli.fleet_apply import AppliedTarget, Pending, apply_targets, plan_targets
+from reconciler.cli.fleet_plan import objection_of
 from reconciler.cli.output import print_error, print_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import fleet_fingerprint

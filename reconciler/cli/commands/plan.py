@@ -12,7 +12,7 @@ from reconciler.cli.fleet import (
     require_format,
     run_each,
 )
-from reconciler.cli.fleet_apply import account_of, make_plan, objection_of, report_plans
+from reconciler.cli.fleet_plan import account_of, make_plan, objection_of, report_plans
 from reconciler.cli.output import print_error
 from reconciler.cli.run_context import open_run, require_matches
 from reconciler.cli.shared_parts import ALONE, Shared
