@@ -1,15 +1,12 @@
-"""Differences of two JSON values: an RFC 6902 patch for programs, changed fields for people."""
+"""Differences of two JSON values, field by field."""
 
 import copy
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-import jsonpatch
-
-from reconciler.core.resources import Json, Spec, canonical_json
+from reconciler.core.resources import Json, Spec
 
 
 class Missing(Enum):
@@ -71,24 +68,6 @@ def dotted_path(pointer: str) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def patch(before: Json, after: Json) -> list[dict[str, Any]]:
-    """Return the RFC 6902 operations that turn ``before`` into ``after``, in a stable order.
-
-    Only add, remove and replace are used. jsonpatch also moves equal values between unrelated
-    fields, which would mislead readers.
-    """
-    # The patch of jsonpatch depends on the order of members, which has no meaning in JSON.
-    document, target = (json.loads(canonical_json(side)) for side in (before, after))
-    operations: list[dict[str, Any]] = []
-    for operation in jsonpatch.JsonPatch.from_diff(document, target).patch:
-        steps = _without_move(document, operation)
-        # In place, because a copy for each operation takes quadratic time. The steps are copied,
-        # because later operations change the values that they put into the document.
-        document = jsonpatch.apply_patch(document, copy.deepcopy(steps), in_place=True)
-        operations += steps
-    return operations
-
-
 def field_changes(before: Json, after: Json) -> tuple[FieldChange, ...]:
     """Return the leaf fields that differ, ordered by pointer.
 
@@ -143,16 +122,6 @@ def split_pointer(pointer: str) -> list[str]:
 def join_pointer(parent: str, name: object) -> str:
     """Return the pointer to member ``name`` of the value at ``parent``."""
     return f"{parent}/{str(name).replace('~', '~0').replace('/', '~1')}"
-
-
-def _without_move(document: Json, operation: dict[str, Any]) -> list[dict[str, Any]]:
-    if operation["op"] != "move":
-        return [operation]
-    moved = jsonpatch.JsonPointer(operation["from"]).resolve(document)
-    return [
-        {"op": "remove", "path": operation["from"]},
-        {"op": "add", "path": operation["path"], "value": copy.deepcopy(moved)},
-    ]
 
 
 def _walk(

@@ -15,10 +15,10 @@ from reconciler.core.diff import (
     field_changes,
     join_pointer,
     overlay,
-    patch,
     split_pointer,
     value_at,
 )
+from reconciler.core.json_patch import patch
 from reconciler.core.resources import Json, Spec
 
 scalars = st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "b/c", "~"])
@@ -58,7 +58,7 @@ def test_a_patch_does_not_depend_on_the_order_of_members(before: Spec, after: Sp
 @pytest.mark.process
 def test_a_patch_does_not_depend_on_the_hash_seed() -> None:
     program = (
-        "from reconciler.core.diff import patch;"
+        "from reconciler.core.json_patch import patch;"
         "print(patch({'a': 1, 'b': {'x': [1]}, 'c': 3, 'd': 4}, {'b': {'y': [1]}, 'e': 3, 'f': 1}))"
     )
     seen = {
