@@ -43,6 +43,9 @@ def withhold_blocked(
 ) -> tuple[list[Change], list[Withheld]]:
     """Return the changes that can be made, and the others as withheld, with reasons."""
     ordered = sorted(changes, key=lambda change: KINDS[change.key.kind].wave)
+    if not ordered:
+        # Most plans change nothing, so they need no search through all resources.
+        return [], []
     possible, withheld = _withhold_waiting(
         [item for item in ordered if not isinstance(item, Delete)], live
     )

@@ -109,6 +109,9 @@ def plan_listener_changes(
         owner: Owner id of the run.
     """
     plan = ListenerPlan({change.key: change for change in changes})
+    if not changes:
+        # Most plans change nothing, so they need no search through all resources.
+        return plan
     unread, written = _unread_by_parent(state), _by_parent(changes)
     readable = (
         resource
