@@ -4,7 +4,7 @@ The behavior of the API and its format on the wire belong to the target.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.core.resources import Json, Key, Spec
@@ -119,7 +119,7 @@ def called_services(key: Key, spec: Spec | None) -> tuple[Key, ...]:
     """Return the services that ``spec`` of a node has as backends, without duplicates."""
     # A backend may have the ARN of a service in place of its name.
     mentioned = mentioned_by(key, spec)
-    named = (replace(it, path=(it.path[0], it.name.rpartition("/")[2])) for it in mentioned)
+    named = (it._replace(path=(it.path[0], it.name.rpartition("/")[2])) for it in mentioned)
     return tuple(dict.fromkeys(named))
 
 

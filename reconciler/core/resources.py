@@ -32,8 +32,7 @@ _WILDCARD = re.compile(r"[*?[]")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
+class Key(NamedTuple):
     """The identity of a resource within one target.
 
     Attributes:
@@ -90,8 +89,7 @@ def matches_glob(text: str, pattern: str) -> bool:
     return len(pattern) <= limits.MAX_PATTERN_CHARACTERS and fnmatchcase(text, pattern)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class Origin(NamedTuple):
     """A position in a manifest; lines and columns count from 1."""
 
     file: str
@@ -184,8 +182,7 @@ class Unreadable:
         return f"it could not be read: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Unlisted:
+class Unlisted(NamedTuple):
     """All resources of one kind in one parent, if their list could not be read."""
 
     kind: str

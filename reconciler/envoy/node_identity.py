@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reconciler.core.resources import Key
 from reconciler.envoy import names
@@ -47,7 +47,7 @@ class NodeIdentity:
         account = arn["account"] if arn else self.account
         region = arn["region"] if arn else self.region
         # A shared mesh is in the state of the account that owns it.
-        owned = replace(key, mesh_owner="")
+        owned = key._replace(mesh_owner="")
         return ProxyId(key.mesh_owner or account, region, owned, names.node_id(key))
 
     def allows(self, proxy: ProxyId, certificate: tuple[str, ...]) -> bool:

@@ -224,7 +224,7 @@ def _revision(revision: SourceRevision | None) -> Json:
 
 
 def _origin(origin: Origin | None) -> Json:
-    return asdict(origin) if origin else None
+    return origin._asdict() if origin else None
 
 
 def outcome_document(outcome: Outcome) -> Json:

@@ -141,7 +141,7 @@ def test_s06_what_needs_an_absent_mesh_waits_whoever_owns_that(shares: str, here
         world = World(endpoint)
         guests = asked_for("shared", "kept.yaml", "before.yaml")
         own = [
-            replace(desired_resource, key=replace(desired_resource.key, mesh_owner=""))
+            replace(desired_resource, key=desired_resource.key._replace(mesh_owner=""))
             for desired_resource in guests
         ]
         report = world.cycle([*guests, *own])

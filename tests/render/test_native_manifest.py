@@ -114,5 +114,5 @@ def test_other_names_are_other_files() -> None:
     assert len({file_name(Key("route", path)) for path in paths}) == len(paths)
     ours = Key("route", ("payments", "edge", "v1"))
     assert file_name(ours) == "route/payments/edge/v1.yaml"
-    theirs = replace(ours, mesh_owner="111122223333")
+    theirs = ours._replace(mesh_owner="111122223333")
     assert file_name(theirs) == "route/@111122223333/payments/edge/v1.yaml"

@@ -112,7 +112,7 @@ BLOCKED = Unlisted("virtual-node", Key("mesh", ("m",)), "403")
         (
             [present("b")],
             SYNC,
-            (BLOCKED, replace(BLOCKED, kind="route")),
+            (BLOCKED, BLOCKED._replace(kind="route")),
             "1 withheld (1 to delete), 2 lists could not be read",
         ),
     ],

@@ -1,11 +1,11 @@
 """Plans and parts of them as JSON values.
 
-Encoder and decoder follow the fields of the dataclasses, so a new field of a change needs no code
-here.
+Encoder and decoder follow the fields of dataclasses and named tuples, so a new field of a change
+needs no code here.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -19,18 +19,18 @@ CHANGES = frozenset(get_args(Change))
 
 
 def encode(value: Any) -> Any:
-    """Return ``value``, a dataclass of a plan or a part of one, as a JSON value."""
+    """Return ``value``, a plan or a part of one, as a JSON value."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
         return {name: encode(member) for name, member in value.items()}
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    if is_dataclass(value):
-        members = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if _is_record(type(value)):
+        members = {name: encode(getattr(value, name)) for name in _fields(type(value))}
         return (
             {OPERATION: operation_name(value), **members} if isinstance(value, Change) else members
         )
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
     return value
 
 
@@ -66,8 +66,8 @@ def _decode_many(hint: Any, value: dict[str, Any] | list[Any], path: str) -> Any
             )
     elif origin in (dict, Mapping):
         return {name: decode(arguments[1], value[name], f"{path}/{name}") for name in value}
-    elif isinstance(hint, type) and is_dataclass(hint):
-        members = {field.name: field.type for field in fields(hint)}
+    elif _is_record(hint):
+        members = _fields(hint)
         for name in members.keys() ^ value.keys():
             raise ValueError(f"{path}/{name} is {'missing' if name in members else 'unknown'}")
         return hint(
@@ -87,3 +87,13 @@ def _decode_choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:
         raise ValueError(f"{path}/{OPERATION} is not one of {', '.join(by_name)}")
     members = {name: value[name] for name in value if name != OPERATION}
     return _decode_many(by_name[value[OPERATION]], members, path)
+
+
+def _is_record(hint: Any) -> bool:
+    """Return whether ``hint`` is a dataclass or a named tuple."""
+    return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
+
+
+def _fields(record: type) -> Mapping[str, Any]:
+    """Return the types of the fields of a record, by name."""
+    return record.__annotations__

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -192,12 +192,12 @@ class Reachability:
         total = sum(weights.values())
         found: list[tuple[Key, int | None, Fraction]] = []
         for (name, port), weight in weights.items():
-            node = replace(route, kind="virtual-node", path=(route.path[0], name))
+            node = route._replace(kind="virtual-node", path=(route.path[0], name))
             if weight and self._listens(node, port):
                 found.append((node, port, Fraction(weight, total)))
         if target := action.get("target"):
             name = target["virtualService"]["virtualServiceName"]
-            service = replace(route, kind="virtual-service", path=(route.path[0], name))
+            service = route._replace(kind="virtual-service", path=(route.path[0], name))
             found.append((service, target.get("port"), Fraction(1)))
         return tuple(sorted(found, key=lambda it: (it[0], it[1] or 0)))
 
