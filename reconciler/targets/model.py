@@ -86,7 +86,8 @@ class DescriptionLoader(Loader):  # type: ignore[misc]  # botocore ships no type
 
 @cache
 def _available_services(directories: tuple[str, ...]) -> tuple[str, ...]:
-    names = (entry.name for path in directories for entry in Path(path).glob("*"))
+    existing = (directory for directory in map(Path, directories) if directory.is_dir())
+    names = (entry.name for directory in existing for entry in directory.iterdir())
     return tuple(sorted({SERVICE, *names}))
 
 
