@@ -3,7 +3,7 @@
 import logging
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from threading import Timer
 from typing import Any
@@ -53,7 +53,12 @@ def remember_credentials(credentials: Credentials | None) -> None:
 
 def is_loopback(url: str | None) -> bool:
     """Return whether `url` is on this machine."""
-    host = urlsplit(url or "").hostname or ""
+    return _is_own_host(urlsplit(url or "").hostname or "")
+
+
+@cache
+def _is_own_host(host: str) -> bool:
+    # Asked before each request, and to parse an address takes as long as the rest.
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
