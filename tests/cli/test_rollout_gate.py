@@ -1,5 +1,6 @@
 """A target takes a revision when its wave may, and keeps the one before until then."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -166,6 +167,15 @@ def test_files_of_an_earlier_process_are_not_there() -> None:
     world = World(History(B), taken="a")
     with pytest.raises(RolloutWaitError, match="because its earlier files are not available"):
         world.read()
+
+
+def test_after_a_restart_a_target_goes_on_with_the_revision_that_it_has_in_part(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    world = World(History(B), taken="b")
+    assert world.read() == (world.context, B), "although the rollout is held"
+    assert caplog.messages == [], "it takes nothing new"
 
 
 def test_an_earlier_commit_is_read_again_once() -> None:
