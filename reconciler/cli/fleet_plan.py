@@ -3,28 +3,37 @@
 For commands that open targets; ``cli.fleet`` is for all, and imports no SDK.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.fleet import Ended, print_messages, shows_table, unmatched_by_all
+from reconciler.cli.output import layout
 from reconciler.cli.run_context import RunContext, require_matches, require_valid, resolve_target
+from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.fleet_guards import FleetLimits, fleet_objection
 from reconciler.core.planning.plan import Plan
 from reconciler.core.resources import Desired
+from reconciler.render.fleet import Section
+from reconciler.render.text import target_lines
 from reconciler.settings.target_config import TargetConfig
 from reconciler.wiring.targets import read_share
 
 
-class HasUnmatched(Protocol):
-    """The plan of a target."""
+class PlannedTarget(Protocol):
+    """The result of planning one target."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
 
     @property
     def unmatched(self) -> frozenset[str]:
         """The patterns of --only and --except that match no resource."""
 
 
-Planned = TypeVar("Planned", bound=HasUnmatched)
+Planned = TypeVar("Planned", bound=PlannedTarget)
 
 
 class MadePlan(NamedTuple):
@@ -79,3 +88,16 @@ def report_plans(invocation: Invocation, planned: Sequence[Ended[Planned]]) -> N
     unmatched = unmatched_by_all(end.result.unmatched for end in planned if end.result is not None)
     print_messages(planned, has_table=shows_table(invocation) and not unmatched)
     require_matches(invocation, unmatched)
+
+
+def plan_section(
+    invocation: Invocation,
+    planned: Ended[Planned],
+    show: Callable[[Planned], tuple[ExitCode, str, str]],
+) -> Section:
+    """Return the section of a plan, for a text that shows plans with equal changes once."""
+    section = planned.section(show)
+    if planned.result is None or invocation["format"] != "text":
+        return section
+    lines = target_lines(planned.result.plan, layout(invocation["color"]))
+    return replace(section, target_lines=lines)

@@ -67,13 +67,21 @@ def propose(
     attested_spec = Attestations(known, owner, target.canonical)
     live = target.read_all(selected.keys(), owner, None if refresh else attested_spec)
     _check_mesh_owner(selected, target.id.account)
-    visible = _only_selected(live, selection)
-    inputs = PlanInput(target.id, owner, selected, visible, target.canonical, guards, now, settled)
+    inputs = PlanInput(
+        target=target.id,
+        owner=owner,
+        desired=selected,
+        live=_only_selected(live, selection),
+        canonical=target.canonical,
+        guards=guards,
+        now=now,
+        settled=settled,
+    )
     plan, reread_live = _plan_and_read(target, inputs, workers)
     plan = replace(
         plan,
         unlisted=tuple(filter(selection.may_have, plan.unlisted)),
-        # Those outside the selection too: they also prove that the owner id is right.
+        # Resources outside the selection too: they also prove that the owner id is right.
         owned=count_owned(live.resources.values(), owner),
     )
     return _with_effects(plan, known.values(), live, reread_live)
@@ -82,7 +90,7 @@ def propose(
 def _with_effects(
     plan: Plan, desired: Collection[Desired], live: LiveState, reread_live: LiveState
 ) -> Plan:
-    """Return ``plan`` with the proxies that its changes concern, and their traffic."""
+    """Return ``plan`` with the proxies that its changes concern, and its effects on traffic."""
     read = {**live.resources, **reread_live.resources}
     return replace(
         plan,

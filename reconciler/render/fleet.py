@@ -22,7 +22,7 @@ class Section:
         code: The exit code of its run.
         summary: One line: counts, or the error.
         output: The whole output of a run on this target; None if the run failed.
-        own_lines: The first and the last lines of it, which are only of this target. Outputs that
+        target_lines: Its first and its last lines, if they depend on the target. Outputs that
             differ in nothing else are shown once.
         wave: The number of its wave; None without a rollout.
     """
@@ -31,7 +31,7 @@ class Section:
     code: ExitCode
     summary: str
     output: str | None
-    own_lines: tuple[str, str] = ("", "")
+    target_lines: tuple[str, str] = ("", "")
     wave: int | None = None
 
 
@@ -51,7 +51,7 @@ def as_text(sections: Sequence[Section], code: ExitCode, objection: str, layout:
     lines += ["", escaped(objection)] if objection else []
     for output, equal in _equal_outputs(sections).items():
         targets = ", ".join(escaped(section.target) for section in equal)
-        first, last = zip(*(section.own_lines for section in equal), strict=True)
+        first, last = zip(*(section.target_lines for section in equal), strict=True)
         text = "".join([*first, output, *last]).rstrip("\n")
         lines += ["", styled(f"== {targets}", Style.BOLD, on=layout.color), "", text]
     return "\n".join(lines) + "\n"
@@ -62,7 +62,7 @@ def _equal_outputs(sections: Iterable[Section]) -> dict[str, list[Section]]:
     outputs: dict[str, list[Section]] = {}
     for section in sections:
         if section.output is not None:
-            first, last = section.own_lines
+            first, last = section.target_lines
             output = section.output.removeprefix(first).removesuffix(last)
             outputs.setdefault(output, []).append(section)
     return outputs

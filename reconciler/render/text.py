@@ -39,14 +39,16 @@ def format_plan(plan: Plan, context: OutputContext) -> str:
     """Return the plan, and its fingerprint in the last line."""
     color, width = context.layout.color, context.layout.width
     plan_text = render_plan(plan, color=color, width=width, calls=context.calls)
-    return plan_text + own_lines(plan, context.layout)[1]
+    return plan_text + _fingerprint(plan, context.layout)
 
 
-def own_lines(plan: Plan, layout: Layout) -> tuple[str, str]:
-    """Return the first and the last line of a plan, which name or cover its target."""
-    first = layout.write(wrap_words(headline(plan)))
-    last = styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=layout.color)
-    return f"{first}\n", f"{last}\n"
+def target_lines(plan: Plan, layout: Layout) -> tuple[str, str]:
+    """Return the first and the last line of `format_plan`, which depend on the target."""
+    return f"{layout.write(wrap_words(headline(plan)))}\n", _fingerprint(plan, layout)
+
+
+def _fingerprint(plan: Plan, layout: Layout) -> str:
+    return styled(f"fingerprint {plan.fingerprint}", Style.DIM, on=layout.color) + "\n"
 
 
 def format_report(report: Report, context: OutputContext) -> str:

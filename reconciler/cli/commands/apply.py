@@ -11,15 +11,14 @@ from reconciler.cli.apply_flow import (
 )
 from reconciler.cli.apply_saved import apply_saved_plan, open_saved_plan
 from reconciler.cli.command import Invocation
-from reconciler.cli.commands.show import plan_text, with_own_lines
+from reconciler.cli.commands.show import plan_text
 from reconciler.cli.fleet import (
-    Ended,
     members_of,
     print_fleet,
     require_format,
 )
 from reconciler.cli.fleet_apply import AppliedTarget, Pending, apply_targets, plan_targets
-from reconciler.cli.fleet_plan import make_plan, objection_of
+from reconciler.cli.fleet_plan import make_plan, objection_of, plan_section
 from reconciler.cli.output import layout, print_result
 from reconciler.cli.proxy_wait import open_proxy_wait
 from reconciler.cli.run_context import RunContext, open_run, require_matches
@@ -29,7 +28,6 @@ from reconciler.core.planning.plan import Plan
 from reconciler.core.report import plan_exit_code
 from reconciler.engine import CommandTarget
 from reconciler.render import phrases
-from reconciler.render.fleet import Section
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.render.outcome_lines import outcome_lines
 from reconciler.wiring.plan_files import is_plan_file
@@ -58,7 +56,8 @@ def run_many(invocation: Invocation) -> int:
         pending = [end.result for end in planned if end.result is not None]
         objection = objection_of(invocation, [item.plan for item in pending])
         writes = any(item.writes for item in pending)
-        plans = [_plan_section(invocation, end) for end in planned]
+        show = partial(_show_plan, invocation)
+        plans = [plan_section(invocation, end, show) for end in planned]
         if invocation.shows_plan or objection:
             code = print_fleet(invocation, plans, objection=objection)
             if objection or not writes:
@@ -71,11 +70,6 @@ def run_many(invocation: Invocation) -> int:
         applied = apply_targets(invocation, members, planned)
     reports = {end.target: end.section(partial(_show_report, invocation)) for end in applied}
     return print_fleet(invocation, [reports.get(plan.target, plan) for plan in plans])
-
-
-def _plan_section(invocation: Invocation, planned: Ended[Pending]) -> Section:
-    plan = planned.result.plan if planned.result is not None else None
-    return with_own_lines(planned.section(partial(_show_plan, invocation)), plan, invocation)
 
 
 def _show_plan(invocation: Invocation, pending: Pending) -> tuple[ExitCode, str, str]:

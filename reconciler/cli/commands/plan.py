@@ -5,14 +5,20 @@ from functools import partial
 from typing import NamedTuple
 
 from reconciler.cli.command import Invocation
-from reconciler.cli.commands.show import plan_text, show_plan, with_own_lines
+from reconciler.cli.commands.show import plan_text, show_plan
 from reconciler.cli.fleet import (
     members_of,
     print_fleet,
     require_format,
     run_each,
 )
-from reconciler.cli.fleet_plan import account_of, make_plan, objection_of, report_plans
+from reconciler.cli.fleet_plan import (
+    account_of,
+    make_plan,
+    objection_of,
+    plan_section,
+    report_plans,
+)
 from reconciler.cli.output import print_error
 from reconciler.cli.run_context import open_run, require_matches
 from reconciler.cli.shared_parts import ALONE, Shared
@@ -53,13 +59,9 @@ def run_many(invocation: Invocation) -> int:
         output = plan_text(made.plan, made.code, invocation, made.calls)
         return made.code, phrases.plan_counts(made.plan), output
 
-    plans = [end.result and end.result.plan for end in ended]
-    sections = [
-        with_own_lines(end.section(show), plan, invocation)
-        for end, plan in zip(ended, plans, strict=True)
-    ]
-    objection = objection_of(invocation, list(filter(None, plans)))
-    return print_fleet(invocation, sections, objection=objection)
+    plans = [end.result.plan for end in ended if end.result is not None]
+    sections = [plan_section(invocation, end, show) for end in ended]
+    return print_fleet(invocation, sections, objection=objection_of(invocation, plans))
 
 
 def _make(invocation: Invocation, shared: Shared = ALONE) -> _Made:

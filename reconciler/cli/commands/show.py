@@ -1,15 +1,12 @@
 """The show command, and the output of plans for all commands."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from reconciler.cli.command import Invocation
 from reconciler.cli.output import layout, print_complete_result
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.planning.plan import Plan
 from reconciler.core.report import plan_exit_code
-from reconciler.render import text
-from reconciler.render.fleet import Section
 from reconciler.render.formats import PLAN_FORMATS, OutputContext
 from reconciler.wiring.plan_files import read_plan
 
@@ -39,13 +36,6 @@ def show_plan(
         calls: The number of API calls by operation.
     """
     print_complete_result(plan_text(plan, code, invocation, calls))
-
-
-def with_own_lines(section: Section, plan: Plan | None, invocation: Invocation) -> Section:
-    """Return ``section`` of a plan, to show it once with those that differ only in their target."""
-    if plan is None or invocation["format"] != "text":
-        return section
-    return replace(section, own_lines=text.own_lines(plan, layout(invocation["color"])))
 
 
 def plan_text(
