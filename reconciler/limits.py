@@ -94,8 +94,8 @@ MAX_LOCK_RECORD_BYTES = 262_144
 MEMBER_TERMS_PER_LOCK_TERM = 3
 # Members of a fleet write the same record at about the same time.
 MEMBERSHIP_ATTEMPTS = 10
-# Plans of a target until its deletes fit into those that other targets left of that budget.
-PLANS_PER_CYCLE = 3
+# If other targets use the deletes of a plan while it is made, it is made again.
+MAX_PLANS_PER_CYCLE = 3
 # The period of --max-deletes-per-hour.
 DELETE_BUDGET_SECONDS = 3600.0
 # A daemon that fetches late by this many revisions may start their rollout again.
@@ -106,7 +106,7 @@ LOCK_FILE_PAGE_BYTES = 4_096
 # A daemon that starts may have fetched late. If it has seen one revision for this time, which is
 # longer than the pause between two fetches, no source has the one that is rolled out any more.
 LATE_FETCH_SECONDS = 300.0
-# A target that was removed by mistake, and is added again, still has its revision for so long.
+# A target that was removed by mistake, and is added again within this time, has its revision.
 REMOVED_TARGET_SECONDS = 3600.0
 # People wait for the heartbeat that holds or resumes a rollout.
 ROLLOUT_COMMAND_TIMEOUT_SECONDS = 20.0

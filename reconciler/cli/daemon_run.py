@@ -138,7 +138,7 @@ class DaemonRun:
         if self.deletes is None or not self.may_write():
             return propose()
         plan = self.deletes.plan(
-            lambda hour: propose(hourly_deletes=hour),
+            lambda deletes: propose(hourly_deletes=deletes),
             self.context.invocation["max_deletes_per_hour"],
         )
         self._reserved_deletes = count_deletes(plan)

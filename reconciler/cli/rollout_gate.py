@@ -16,7 +16,7 @@ from reconciler.source.source import Source
 
 logger = logging.getLogger("reconciler.run")
 
-_REASON = "the wave of the target has not begun, and nothing is written until then"
+_WAITS = "nothing is written until the wave of the target begins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class _Revision:
 class RolloutGate:
     """Chooses the revision that one target has: the one that the record of the rollout names.
 
-    The record names a new one before anything of it is written. So after a crash, no daemon writes
-    the one before it back.
+    The record names a new one before any of its changes are written. So after a crash, no daemon
+    writes the one before it back.
     """
 
     def __init__(self, rollout: FleetRollout, target: str) -> None:
@@ -49,20 +49,23 @@ class RolloutGate:
         self._target = target
         self._newest: _Revision | None = None
         self._current: _Revision | None = None
-        self._read_with: str | None = None
+        self._taken_at_read: str | None = None
         self._logged = ""
 
     @property
     def taken(self) -> str | None:
-        """The revision that the target has, as far as the record tells."""
+        """The revision that the target has, as of the last heartbeat; None if it is not known."""
         return self._rollout.taken_by(self._target)
 
-    def has_opened(self) -> bool:
-        """Ask for the newest revision, and return whether the record names another one now."""
+    def request_newest(self) -> bool:
+        """Request the newest revision; return whether the record names another one than was read.
+
+        Request it at each wake-up: a request lasts for one heartbeat.
+        """
         taken, newest = self.taken, self._newest
         if newest is not None and newest.id != taken and not newest.is_held:
             self._rollout.take(self._target, newest.id)
-        return taken != self._read_with
+        return taken != self._taken_at_read
 
     def waits_for(self) -> str | None:
         """Return why the target does not have the newest revision; None if it has."""
@@ -81,7 +84,7 @@ class RolloutGate:
             UsageError: The manifests cannot be found.
             RepositoryError: It is not known which commit to use.
         """
-        taken = self._read_with = self.taken
+        taken = self._taken_at_read = self.taken
         loaded = context.read(on_heartbeat)
         if not loaded.valid:
             return context, loaded
@@ -129,11 +132,12 @@ class RolloutGate:
         """
         current = self._current
         # Another process may have had the target, and given it a later revision, in between.
-        taken = self._read_with or (current.id if current is not None else None)
+        taken = self._taken_at_read or (current.id if current is not None else None)
         if taken is None:
-            raise RolloutWaitError(f"{_REASON}, because it has no earlier revision")
-        known = next((it for it in (current, before) if it is not None and it.id == taken), None)
-        # The source that follows its branch has read a later commit since.
+            raise RolloutWaitError(f"{_WAITS}, because it has no earlier revision")
+        read = filter(None, (current, before))
+        known = next((revision for revision in read if revision.id == taken), None)
+        # A source that follows its branch has a later commit than the one that it read then.
         if known is not None and known.source is not context.source:
             return known
         source = context.source.at(taken)
@@ -141,7 +145,7 @@ class RolloutGate:
             loaded = _read_earlier(replace(context, source=source), taken, on_heartbeat)
             return _Revision(taken, source, loaded)
         if known is None:
-            raise RolloutWaitError(f"{_REASON}, because its earlier files are not available")
+            raise RolloutWaitError(f"{_WAITS}, because its earlier files are not available")
         return known
 
     def _log(self, message: str) -> None:
@@ -162,9 +166,9 @@ def _read_earlier(
     try:
         loaded = context.read(on_heartbeat)
     except (RepositoryError, UsageError) as error:
-        raise RolloutWaitError(f"{_REASON}, because {revision} cannot be read: {error}") from error
+        raise RolloutWaitError(f"{_WAITS}, because {revision} cannot be read: {error}") from error
     if not loaded.valid:
-        raise RolloutWaitError(f"{_REASON}, because {revision} is not valid any more")
+        raise RolloutWaitError(f"{_WAITS}, because {revision} is not valid any more")
     return loaded
 
 

@@ -275,9 +275,9 @@ class TargetDaemon:
                     self._parts.reloads.check(run.context.invocation.file.rollout)
                     # If the target has to be opened again, with these settings.
                     self._settings = read_run_settings(run.context.invocation, DAEMON_UPDATES)
-            # A gate asks for the next revision at each wake-up.
-            has_opened = run.gate is not None and run.gate.has_opened()
-            yield files_changed or has_opened
+            # Requested at each wake-up, also if files have changed.
+            has_taken = run.gate is not None and run.gate.request_newest()
+            yield files_changed or has_taken
 
     def _fail(self, error: ReconcilerError, requested: int) -> None:
         """Log, record and show why the target cannot be opened.

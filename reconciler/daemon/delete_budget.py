@@ -32,15 +32,15 @@ class DeleteBudget:
         """Return a plan of ``propose`` whose deletes are reserved.
 
         Raises:
-            TargetError: Other targets have reserved the same deletes during each of some plans.
+            TargetError: Other targets reserved these deletes during each of several plans.
         """
-        for _ in range(limits.PLANS_PER_CYCLE):
+        for _ in range(limits.MAX_PLANS_PER_CYCLE):
             plan = propose(HourlyDeletes(self.count(), limit))
             if self.reserve(count_deletes(plan), limit):
                 return plan
         raise TargetError(
-            "other targets used the deletes that --max-deletes-per-hour allows while this one was"
-            " planned, each time; the next cycle plans again"
+            f"during each of {limits.MAX_PLANS_PER_CYCLE} plans of this target, other targets used"
+            " the deletes that --max-deletes-per-hour allows; the next cycle plans again"
         )
 
     def reserve(self, deletes: int, limit: int) -> bool:

@@ -10,7 +10,7 @@ from reconciler import limits
 from reconciler.core.errors import LockError
 from reconciler.core.fleet.assignment import assign
 from reconciler.core.fleet.fleet_record import FleetRecord
-from reconciler.core.fleet.member_rules import other_rules
+from reconciler.core.fleet.member_rules import rules_difference
 from reconciler.core.state.fleet_status import MemberSummary
 from reconciler.locks.membership import Membership, RecordChange
 from reconciler.render.terminal import plural
@@ -53,7 +53,7 @@ class FleetMember:
         self._assigned: Mapping[str, str] = {}
         self._holders: Mapping[str, str] = {}
         self._is_failing = False
-        self._other_rules = ""
+        self._rules_difference = ""
 
     @property
     def name(self) -> str:
@@ -87,7 +87,7 @@ class FleetMember:
         self._is_failing = False
         self._observe(membership.record)
         if self._targets:
-            self._warn_of_other_rules()
+            self._warn_of_other_rollouts()
             self._divide()
 
     def is_ours(self, target: str) -> bool:
@@ -109,16 +109,16 @@ class FleetMember:
             for other, member in sorted(self._membership.record.members.items())
         )
 
-    def _warn_of_other_rules(self) -> None:
-        """Log once that the members do not have the same waves."""
-        other = other_rules(self._membership.record.members, self._membership.name)
-        if other and other != self._other_rules:
+    def _warn_of_other_rollouts(self) -> None:
+        """Log each difference between the tables [rollout] of the members once."""
+        difference = rules_difference(self._membership.record.members, self._membership.name)
+        if difference and difference != self._rules_difference:
             logger.warning(
                 "%s: until all daemons have the same table, no target takes a new revision; restart"
-                " those whose file was changed since their start",
-                other,
+                " each daemon whose file has changed since it started",
+                difference,
             )
-        self._other_rules = other
+        self._rules_difference = difference
 
     def _divide(self) -> None:
         members, name = self._membership.record.members, self._membership.name

@@ -9,7 +9,7 @@ from threading import Condition
 from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
-from reconciler.core.fleet.member_rules import other_rules
+from reconciler.core.fleet.member_rules import rules_difference
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport
 from reconciler.core.fleet.rollout_news import (
     RolloutCommand,
@@ -61,7 +61,7 @@ class FleetRollout:
         self._sent_newest: str | None = None
         self._removed = RemovedTargets(rules, monotonic)
         self._reports: list[tuple[str, TargetReport]] = []
-        self._held: set[str] = set()
+        self._held: frozenset[str] = frozenset()
         self._takes: dict[str, str] = {}
         self._commands: list[RolloutCommand] = []
         self._requested = 0
@@ -74,15 +74,20 @@ class FleetRollout:
             stored, record = record, restore(record, self._record)
             self._has_restored = record is not stored
             record = self._removed.prune(record)
-            self._newest.meet(record.rollout)
-            newest, before = self._newest.news(record, self._sent_newest)
+            self._newest.observe(record.rollout)
+            newest, before = self._newest.with_predecessor(record, self._sent_newest)
             is_known = newest is not None or record.rollout is not None
             # Without a rollout there is nothing to hold yet.
             commands = tuple(self._commands) if is_known else ()
-            takes = tuple(self._takes.items())
-            reports, held = tuple(self._reports), frozenset(self._held)
-            news = RolloutNews(newest, before, reports, held, takes, commands)
-            self._sent, restores = news, self._has_restored
+            self._sent = news = RolloutNews(
+                newest=newest,
+                before=before,
+                reports=tuple(self._reports),
+                held=self._held,
+                takes=tuple(self._takes.items()),
+                commands=commands,
+            )
+            restores = self._has_restored
         return apply_news(record, self.rules, news, 0.0 if restores else elapsed_seconds)
 
     def observe(self, record: FleetRecord) -> None:
@@ -91,8 +96,8 @@ class FleetRollout:
             self._record, self._sent_newest = record, self._sent.newest
             self._observed_at = self._monotonic()
             del self._reports[: len(self._sent.reports)]
-            # One that was not stored is asked for again while the wave allows it.
-            self._takes = dict(self._takes.items() - set(self._sent.takes))
+            # A target that was not allowed to take its revision requests it again.
+            self._takes = dict(self._takes.items() - self._sent.takes)
             del self._commands[: len(self._sent.commands)]
             self._sent = RolloutNews()
             self._changed.notify_all()
@@ -108,7 +113,7 @@ class FleetRollout:
         ``age_seconds`` is the time since the last fetch that succeeded.
         """
         with self._changed:
-            self._newest.see(target, revision, age_seconds)
+            self._newest.record(target, revision, age_seconds)
 
     def may_take(self, target: str, revision: str) -> bool:
         """Return whether the target may take ``revision``, or keep it if it has it."""
@@ -116,16 +121,16 @@ class FleetRollout:
         rollout = record.rollout
         if rollout is None or rollout.revision != revision:
             return False
-        if self._is_late or self._other_rules:
+        if self._is_late or self._rules_difference:
             # Since then, the rollout may have been stopped.
             return self.taken_by(target) == revision
         return rollout.may_take(self.rules, record.reports, target)
 
     def take(self, target: str, revision: str) -> None:
-        """Ask for ``revision`` with the next heartbeat, if the target may take it.
+        """Request ``revision`` with the next heartbeat, if the target may take it.
 
-        The target has it when the heartbeat is stored, before anything of it is written: after a
-        crash, each daemon knows that the target may have a part of it.
+        The target has it when the heartbeat is stored, before any of its changes are written: after
+        a crash, each daemon knows that the target may have a part of them.
         """
         if self.may_take(target, revision):
             with self._changed:
@@ -172,17 +177,16 @@ class FleetRollout:
         return self._monotonic() - self._observed_at > self._term_seconds
 
     @property
-    def _other_rules(self) -> str:
-        return other_rules(self._record.members, self._name)
+    def _rules_difference(self) -> str:
+        return rules_difference(self._record.members, self._name)
 
     def status(self) -> RolloutStatus:
         """Return the state of the rollout as of the last heartbeat."""
-        status, other = rollout_status(self._record, self.rules), self._other_rules
-        if not other or not status.waits_for or status.is_held or status.stopped_by:
+        status, difference = rollout_status(self._record, self.rules), self._rules_difference
+        if not difference or not status.waits_for or status.is_held or status.stopped_by:
             return status
-        return replace(
-            status, waits_for=f"waits until all daemons have the same [rollout]: {other}"
-        )
+        reason = f"waits until all daemons have the same [rollout]: {difference}"
+        return replace(status, waits_for=reason)
 
 
 def progress_of(status: DaemonStatus, report: Report | None) -> Progress:

@@ -28,8 +28,11 @@ class NewestRevision:
         self._begun: str | None = None
         self._begun_at = NEVER
 
-    def see(self, target: str, revision: str, age_seconds: float) -> None:
-        """Use the newest revision of the source of ``target``, which was fetched so long ago."""
+    def record(self, target: str, revision: str, age_seconds: float) -> None:
+        """Record the newest revision of the source as ``target`` sees it.
+
+        ``age_seconds`` is the time since the last fetch that succeeded.
+        """
         now = self._monotonic()
         before, self._by_target[target] = self._by_target.get(target), revision
         seen = self._seen.follow(before, revision) if self._seen else start(revision)
@@ -38,19 +41,21 @@ class NewestRevision:
         if seen.revision == revision:
             self._confirmed_at = max(self._confirmed_at, now - age_seconds)
 
-    def meet(self, rollout: Rollout | None) -> None:
-        """Use the rollout of the record: note when it first was of another revision."""
+    def observe(self, rollout: Rollout | None) -> None:
+        """Record when the rollout of the record was first of another revision."""
         revision = rollout.revision if rollout else None
         if self._begun is not None and revision != self._begun:
             self._begun_at = self._monotonic()
         self._begun = revision
 
-    def news(self, record: FleetRecord, sent: str | None) -> tuple[str | None, str | None]:
-        """Return the newest revision, and the one that it follows.
+    def with_predecessor(
+        self, record: FleetRecord, sent: str | None
+    ) -> tuple[str | None, str | None]:
+        """Return the newest revision, and the one that it follows; None for one that is not known.
 
         Args:
             record: The record as of now.
-            sent: The newest revision that this process told of.
+            sent: The newest revision that this process has sent.
         """
         if self._seen is None:
             return None, None
@@ -59,10 +64,10 @@ class NewestRevision:
         return self._seen.revision, follows
 
     def _is_sure(self, record: FleetRecord) -> bool:
-        """Whether the source has this revision, and not the one of the record.
+        """Return whether the source has this revision, and not the one of the record.
 
-        That is if this process has been alone since its start, or measures the time and has fetched
-        the same revision for a while after it met the other one.
+        It has if this process has been alone since its start, or if it is the timekeeper and has
+        fetched the same revision for a while after the record had another one.
         """
         if self._confirmed_at == NEVER:
             return False

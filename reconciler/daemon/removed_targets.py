@@ -1,4 +1,4 @@
-"""The reports of targets that are in no file any more; they would stay in the record for ever."""
+"""Removes the reports of targets that are in no file any more; else the record would grow."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -91,9 +91,9 @@ class World:
 
     def take(self) -> None:
         """Let a heartbeat store that the target takes the newest revision."""
-        assert not self.gate.has_opened(), "it is asked for"
+        assert not self.gate.request_newest(), "it is asked for"
         self.beat()
-        assert self.gate.has_opened()
+        assert self.gate.request_newest()
 
     def read(self) -> tuple[Any, LoadResult]:
         return self.gate.read(self.context, lambda: None)
@@ -101,12 +101,12 @@ class World:
 
 def test_a_target_takes_the_newest_revision_when_its_wave_begins() -> None:
     world = World(History(B))
-    assert not world.gate.has_opened()
+    assert not world.gate.request_newest()
     assert world.gate.waits_for() is None
     with pytest.raises(RolloutWaitError, match="because it has no earlier revision"):
         world.read()
     assert world.gate.waits_for() == "wave 2 is held; run reconciler rollout resume"
-    assert not world.gate.has_opened()
+    assert not world.gate.request_newest()
     world.gate.report(STATUS, None)
     world.open()
     assert "prod" not in world.record.reports, "it has no revision to tell of"
@@ -115,7 +115,7 @@ def test_a_target_takes_the_newest_revision_when_its_wave_begins() -> None:
     world.take()
     assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING), "before it writes"
     assert world.read() == (world.context, B)
-    assert not world.gate.has_opened()
+    assert not world.gate.request_newest()
     assert world.gate.waits_for() is None
     world.gate.report(replace(STATUS, exit_code=ExitCode.OK), None)
     world.beat()
@@ -140,13 +140,13 @@ def test_a_target_whose_take_is_not_stored_keeps_what_it_has() -> None:
     world = World(source, taken="a")
     world.open()
     assert world.read()[1] == A
-    assert not world.gate.has_opened()
+    assert not world.gate.request_newest()
     world.rollout.change(world.record, 0.0)
-    assert not world.gate.has_opened(), "no heartbeat could store it"
+    assert not world.gate.request_newest(), "no heartbeat could store it"
     assert world.read()[1] == A
     world.record = replace(world.record, rollout=start("b").hold())
     world.beat()
-    assert not world.gate.has_opened(), "it was held first"
+    assert not world.gate.request_newest(), "it was held first"
     assert world.read()[1] == A
 
 
@@ -154,7 +154,7 @@ def test_the_end_of_a_cycle_does_not_undo_a_take() -> None:
     world = World(History(B, {"a": A, "b": B}), taken="a")
     world.open()
     assert world.read()[1] == A
-    world.gate.has_opened()
+    world.gate.request_newest()
     world.gate.report(STATUS, None)
     world.beat()
     world.gate.report(STATUS, None)

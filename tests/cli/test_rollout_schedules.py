@@ -154,7 +154,7 @@ class Daemon:
                     del self.world.leases[target]
             elif self._leads(target):
                 gate = self._gates.setdefault(target, RolloutGate(self.rollout, target))
-                if gate.has_opened() or self._is_due(target, 4.0):
+                if gate.request_newest() or self._is_due(target, 4.0):
                     self._cycle(target, gate, deadliness)
 
     def _beat(self) -> None:

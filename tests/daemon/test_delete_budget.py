@@ -81,5 +81,5 @@ def test_a_target_whose_deletes_others_take_again_and_again_waits_for_its_next_c
 
     with pytest.raises(TargetError, match="the next cycle plans again"):
         budget.plan(propose, 3)
-    assert [count_deletes(made) for made in plans] == [2] * limits.PLANS_PER_CYCLE
+    assert [count_deletes(made) for made in plans] == [2] * limits.MAX_PLANS_PER_CYCLE
     assert budget.count() == 0, "none is reserved"

@@ -1,4 +1,4 @@
-"""Members of a fleet that have different tables [rollout], as while a change is deployed."""
+"""Differences between the tables [rollout] of members, as while a change of it is deployed."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ def have_same_rules(members: Mapping[str, Member]) -> bool:
     return all(table == tables[0] for table in tables)
 
 
-def other_rules(members: Mapping[str, Member], name: str) -> str:
-    """Return which member has another table than ``name``, and what differs; empty if none has.
+def rules_difference(members: Mapping[str, Member], name: str) -> str:
+    """Return a clause: which member has another table than ``name``, and the fields that differ.
 
-    The text is a clause.
+    Empty if all members have the same table.
     """
     own = members[name].rollout if name in members else {}
     for other, member in sorted(members.items()):

@@ -32,8 +32,8 @@ class RolloutNews:
         reports: Ends of cycles by target, in their order. Each counts: a drift that was repaired
             stops a rollout too. A report of another revision than the record has is late.
         held: Targets that a person holds at a revision, whose reports always count.
-        takes: Targets that are to take a revision, and this revision. They take it once the record
-            with it is stored, so that another daemon knows which revision they may have in part.
+        takes: Targets that request a revision, with this revision. They take it when the record is
+            stored, so that another daemon knows which revision they may have in part.
         commands: Commands of people, in their order.
     """
 
@@ -58,13 +58,13 @@ def apply_news(
     """
     rollout = _follow(record.rollout, news)
     reports: Mapping[str, TargetReport] = record.reports
-    agrees = have_same_rules(record.members)
+    agree = have_same_rules(record.members)
     for target, report in news.reports:
         known = reports.get(target, report)
         if known.revision != report.revision and target not in news.held:
             continue
         reports = {**reports, target: report}
-        rollout = rollout and _go_on(rollout, rules, reports, 0.0, agrees=agrees)
+        rollout = rollout and _go_on(rollout, rules, reports, 0.0, agree=agree)
     if rollout is None:
         return replace(record, reports=reports)
     for command in news.commands:
@@ -73,13 +73,13 @@ def apply_news(
         else:
             rollout, reports = rollout.resume(), _without_stops(reports, rules)
     for target, revision in news.takes:
-        # The rollout may have been held since this daemon asked.
-        if agrees and revision == rollout.revision and rollout.may_take(rules, reports, target):
+        # The rollout may have been held since this daemon requested it.
+        if agree and revision == rollout.revision and rollout.may_take(rules, reports, target):
             reports = {**reports, target: _taking(reports.get(target), revision)}
     # A target that left sync did so at some moment of this time.
     stayed_in_sync = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
     seconds = elapsed_seconds if stayed_in_sync else 0.0
-    rollout = _go_on(rollout, rules, reports, seconds, agrees=agrees)
+    rollout = _go_on(rollout, rules, reports, seconds, agree=agree)
     return replace(record, reports=reports, rollout=rollout)
 
 
@@ -108,12 +108,12 @@ def _go_on(
     reports: Mapping[str, TargetReport],
     elapsed_seconds: float,
     *,
-    agrees: bool,
+    agree: bool,
 ) -> Rollout:
-    """Return the rollout after a time; it only may stop while members have different waves."""
-    return (
-        rollout.advance(rules, reports, elapsed_seconds) if agrees else rollout.stop(rules, reports)
-    )
+    """Return the rollout after a time; it can only stop while members have different rules."""
+    if not agree:
+        return rollout.stop(rules, reports)
+    return rollout.advance(rules, reports, elapsed_seconds)
 
 
 def _taking(report: TargetReport | None, revision: str) -> TargetReport:

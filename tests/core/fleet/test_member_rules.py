@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.fleet.fleet_record import Member
-from reconciler.core.fleet.member_rules import have_same_rules, other_rules
+from reconciler.core.fleet.member_rules import have_same_rules, rules_difference
 from reconciler.core.fleet.rollout import Progress, RolloutRules
 
 RULES = RolloutRules((("dev",), ("prod",)), 60.0, frozenset({Progress.FAILED}), 9)
@@ -26,19 +26,19 @@ def member(rules: RolloutRules | None) -> Member:
 @pytest.mark.parametrize(("message", "rules"), OTHERS.items())
 def test_the_member_and_the_difference_are_named(message: str, rules: RolloutRules | None) -> None:
     members = {"a": member(RULES), "b": member(rules)}
-    assert other_rules(members, "a") == message
+    assert rules_difference(members, "a") == message
     assert not have_same_rules(members)
 
 
 def test_a_member_without_the_table_names_one_that_has_it() -> None:
     members = {"a": member(RULES), "b": member(None)}
-    assert other_rules(members, "b") == "a has a [rollout], and this daemon has none"
+    assert rules_difference(members, "b") == "a has a [rollout], and this daemon has none"
 
 
 @pytest.mark.parametrize("rules", [RULES, None])
 def test_members_with_the_same_table_agree(rules: RolloutRules | None) -> None:
     members = {"a": member(rules), "b": member(rules)}
-    assert other_rules(members, "a") == ""
+    assert rules_difference(members, "a") == ""
     assert have_same_rules(members)
-    assert other_rules({}, "a") == ""
+    assert rules_difference({}, "a") == ""
     assert have_same_rules({})
