@@ -153,6 +153,7 @@ class ApiClient:
 
         In whole seconds since 1970; None before a response that has a date.
         """
+        # A copy, because other threads may add dates.
         times = (_time_of(date) for date in tuple(self._dates))
         return min((time for time in times if time is not None), default=None)
 

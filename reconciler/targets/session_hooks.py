@@ -53,12 +53,12 @@ def remember_credentials(credentials: Credentials | None) -> None:
 
 def is_loopback(url: str | None) -> bool:
     """Return whether `url` is on this machine."""
-    return _is_own_host(urlsplit(url or "").hostname or "")
+    return _is_loopback_host(urlsplit(url or "").hostname or "")
 
 
 @cache
-def _is_own_host(host: str) -> bool:
-    # Asked before each request, and to parse an address takes as long as the rest.
+def _is_loopback_host(host: str) -> bool:
+    # Called before each request; parsing an address takes as long as the rest of the check.
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

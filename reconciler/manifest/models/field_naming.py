@@ -95,20 +95,19 @@ def rename_fields(model: type[M], naming: FieldNaming, *, in_blocks: bool = Fals
 
 def to_api_names(model: BaseModel, fields: Iterable[str] | None = None) -> dict[str, Any]:
     """Return the given fields of a renamed ``model``, by default all, with the API's names."""
-    given = model.model_fields_set
-    given = given if fields is None else given.intersection(fields)
+    names = model.model_fields_set.intersection(vars(model) if fields is None else fields)
     # A model has its fields in the order of their declaration.
     return {
         api_name(name): _plain(value)
         for name, value in vars(model).items()
-        if name in given and value is not None
+        if name in names and value is not None
     }
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str | int):
-        return value
-    return [_plain(item) for item in value] if isinstance(value, list) else to_api_names(value)
+    if isinstance(value, BaseModel):
+        return to_api_names(value)
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _with_twin(annotation: Any, twin: type[BaseModel], *, in_blocks: bool) -> Any:

@@ -248,12 +248,7 @@ class _Composer:
         is_valid = True
         key_path = (*path, "?")
         while type(event := self._next()) is not MappingEndEvent:
-            node = self._node(event, key_path)
-            key = (
-                node
-                if type(node) is ScalarNode and node.text != "<<"
-                else self._text_key(node, path)
-            )
+            key = self._key(self._node(event, key_path), path)
             name = key.text if key else "?"
             value = self._node(self._next(), (*path, name))
             if key is None:
@@ -266,10 +261,10 @@ class _Composer:
                 members[name] = _new(KeyValue, (key.position, value))
         return _new(MappingNode, (position, members)) if is_valid else InvalidNode(position)
 
-    def _text_key(self, node: Node, path: Path) -> ScalarNode | None:
-        """Return ``node`` if it can be a key, or report it."""
+    def _key(self, node: Node, path: Path) -> ScalarNode | None:
+        """Return ``node`` if it can be a key; else report it and return None."""
         if type(node) is ScalarNode:
-            if not node.unquoted:
+            if node.text != "<<" or not node.unquoted:
                 return node
             self._reject(Code.ALIAS, node.position, "YAML merge key << is not supported", path)
         elif not isinstance(node, InvalidNode) or node.expansion:
