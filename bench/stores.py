@@ -11,6 +11,7 @@ from pathlib import Path
 from endpoint.postgresql import endpoints, postgresql
 
 from bench.endpoint import CONNECTIONS, _create, rate, serving
+from reconciler.render.terminal import plural
 
 
 def figures() -> Iterator[str]:
@@ -27,7 +28,7 @@ def figures() -> Iterator[str]:
         for number in (1, 2):
             with endpoints(server.new_database(), number) as running:
                 addresses = [url.removeprefix("http://") for _, url in running]
-                title = f"PostgreSQL {version}, {number} endpoint{'s' if number > 1 else ''}"
+                title = f"PostgreSQL {version}, {plural(number, 'endpoint')}"
                 yield _figure(title, addresses, "no goal")
 
 
