@@ -41,7 +41,7 @@ ENDS = (
     replace(STATUS, resources=(ResourceStatus(key("mesh/a"), State.FAILED, 0.0),)),
 )
 # The share of the steps of a cycle in which a heartbeat is sent.
-HEARTBEATS = 0.2
+HEARTBEAT_RATE = 0.2
 
 
 class Died(Exception):  # noqa: N818  # it is no error of the daemon
@@ -109,10 +109,10 @@ class World:
         assert report.revision == commit, self.trace
         parts[part] = number
 
-    def tick(self, deadliness: float) -> None:
+    def tick(self, death_rate: float) -> None:
         for daemon in tuple(self.daemons):
             try:
-                daemon.tick(deadliness)
+                daemon.tick(death_rate)
             except Died:
                 self.daemons.remove(daemon)
                 self.trace.append(f"{self.now} {daemon.name} dies")
@@ -122,7 +122,7 @@ class World:
 
 
 class Daemon:
-    """What the loops of its targets and its heartbeats do, at the same intervals."""
+    """Runs the loops of its targets and its heartbeats, at the intervals of a real daemon."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name, self.fetched = world, name, world.head
@@ -142,7 +142,7 @@ class Daemon:
     def compare_and_swap(self, before: str | None, after: str) -> bool:
         return self.world.store.compare_and_swap(before, after)
 
-    def tick(self, deadliness: float) -> None:
+    def tick(self, death_rate: float) -> None:
         draw = self.world.draw
         if self._is_due("heartbeat", TERM / limits.RENEWALS_PER_TERM):
             self._beat()
@@ -155,7 +155,7 @@ class Daemon:
             elif self._leads(target):
                 gate = self._gates.setdefault(target, RolloutGate(self.rollout, target))
                 if gate.request_newest() or self._is_due(target, 4.0):
-                    self._cycle(target, gate, deadliness)
+                    self._cycle(target, gate, death_rate)
 
     def _beat(self) -> None:
         try:
@@ -172,25 +172,25 @@ class Daemon:
         self.world.leases[target] = (self.name, self.world.now + 3 * TERM)
         return True
 
-    def _cycle(self, target: str, gate: RolloutGate, deadliness: float) -> None:
+    def _cycle(self, target: str, gate: RolloutGate, death_rate: float) -> None:
         draw = self.world.draw
         try:
             _, loaded = gate.read(self._context, lambda: None)
         except RolloutWaitError:
             return
         for part in range(2):
-            self._go_on(deadliness)
+            self._between_steps(death_rate)
             self.world.write(self.name, target, part, loaded.content_id)
-        self._go_on(deadliness)
+        self._between_steps(death_rate)
         gate.report(draw.choices(ENDS, [30, 1, 1, 1])[0], None)
-        self._go_on(deadliness)
+        self._between_steps(death_rate)
 
-    def _go_on(self, deadliness: float) -> None:
-        """Go on with the next step of a cycle, if the process is not killed before."""
-        if self.world.draw.random() < deadliness:
+    def _between_steps(self, death_rate: float) -> None:
+        """Die at the death rate, or else send a heartbeat at the heartbeat rate."""
+        if self.world.draw.random() < death_rate:
             raise Died
         # Heartbeats have a thread of their own.
-        if self.world.draw.random() < HEARTBEATS:
+        if self.world.draw.random() < HEARTBEAT_RATE:
             self._beat()
 
     def _is_due(self, what: str, seconds: float) -> bool:
@@ -201,7 +201,7 @@ class Daemon:
 
 
 def disturb(world: World) -> None:
-    """Let a person or the network do something, at times."""
+    """Do, in some of the calls, what a person or the network may do."""
     draw = world.draw
     daemon = draw.choice(world.daemons)
     match draw.randrange(150):
@@ -226,10 +226,10 @@ def test_no_earlier_revision_is_written_back(seed: int) -> None:
     world.start()
     for _ in range(400):
         disturb(world)
-        world.tick(deadliness=0.02)
+        world.tick(death_rate=0.02)
     world.is_store_down = False
     for _ in range(400):
         if world.draw.random() < 0.2:
             world.daemons[0].rollout.request(RolloutCommand.RESUME, 0.0)
-        world.tick(deadliness=0.0)
+        world.tick(death_rate=0.0)
     assert set(map(tuple, world.parts.values())) == {(world.commits, world.commits)}, world.trace

@@ -70,7 +70,7 @@ def test_a_target_is_planned_again_if_another_one_took_its_deletes() -> None:
 
 
 def test_a_target_whose_deletes_others_take_again_and_again_waits_for_its_next_cycle() -> None:
-    # Deletes are forgotten at the second look after they were made.
+    # The clock advances so far that deletes are forgotten at the second count after them.
     budget = DeleteBudget(count(0.0, 0.6 * limits.DELETE_BUDGET_SECONDS).__next__)
     plans: list[Plan] = []
 

@@ -124,9 +124,13 @@ class Rollout:
         """Return the rollout, neither held nor stopped."""
         return replace(self, is_held=False, stopped_by="")
 
+    def is_in_progress(self, rules: RolloutRules) -> bool:
+        """Return whether a later wave can begin: it is neither held nor stopped nor complete."""
+        return not self.is_held and not self.stopped_by and self.wave < len(rules.waves)
+
     def stop(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> "Rollout":
-        """Return the rollout, stopped if it goes on and a target is a reason to stop it."""
-        if self.is_held or self.stopped_by or self.wave >= len(rules.waves):
+        """Return the rollout, stopped if it is in progress and a target is a reason to stop it."""
+        if not self.is_in_progress(rules):
             return self
         reason = self._stop_reason(rules, reports)
         return replace(self, stopped_by=reason, soaked_seconds=0.0) if reason else self
@@ -136,7 +140,7 @@ class Rollout:
     ) -> "Rollout":
         """Return the rollout after ``elapsed_seconds`` in which the targets were as reported."""
         stopped = self.stop(rules, reports)
-        if stopped.is_held or stopped.stopped_by or self.wave >= len(rules.waves):
+        if not stopped.is_in_progress(rules):
             return stopped
         if self._late(rules, reports):
             return replace(self, soaked_seconds=0.0)

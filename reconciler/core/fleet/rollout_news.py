@@ -64,7 +64,7 @@ def apply_news(
         if known.revision != report.revision and target not in news.held:
             continue
         reports = {**reports, target: report}
-        rollout = rollout and _go_on(rollout, rules, reports, 0.0, agree=agree)
+        rollout = rollout and _advance(rollout, rules, reports, 0.0, agree=agree)
     if rollout is None:
         return replace(record, reports=reports)
     for command in news.commands:
@@ -79,7 +79,7 @@ def apply_news(
     # A target that left sync did so at some moment of this time.
     stayed_in_sync = all(report.progress is Progress.IN_SYNC for _, report in news.reports)
     seconds = elapsed_seconds if stayed_in_sync else 0.0
-    rollout = _go_on(rollout, rules, reports, seconds, agree=agree)
+    rollout = _advance(rollout, rules, reports, seconds, agree=agree)
     return replace(record, reports=reports, rollout=rollout)
 
 
@@ -102,7 +102,7 @@ def restore(record: FleetRecord, known: FleetRecord) -> FleetRecord:
     )
 
 
-def _go_on(
+def _advance(
     rollout: Rollout,
     rules: RolloutRules,
     reports: Mapping[str, TargetReport],
