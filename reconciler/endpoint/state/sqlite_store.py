@@ -193,7 +193,7 @@ class SqliteStore(_SqliteReads):
         closing = False
         while not closing:
             batch = [self._waiting.get()]
-            # Only this thread takes from the queue.
+            # Only this thread takes from the queue, so these writes are still in it.
             more = min(self._waiting.qsize(), limits.MAX_WRITES_PER_COMMIT - 1)
             batch += [self._waiting.get() for _ in range(more)]
             closing = None in batch
@@ -219,7 +219,8 @@ class SqliteStore(_SqliteReads):
             for write in writes:
                 write.future.set_exception(_failed(error))
             return
-        # Before the others: a thread that is acknowledged then finds the interpreter idle.
+        # Wakes the threads that wait for a revision first: then a writer that is acknowledged finds
+        # the interpreter idle.
         self._signal.give()
         for write in writes:
             write.acknowledge()
