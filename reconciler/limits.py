@@ -98,7 +98,7 @@ MEMBERSHIP_ATTEMPTS = 10
 MAX_PLANS_PER_CYCLE = 3
 # The period of --max-deletes-per-hour.
 DELETE_BUDGET_SECONDS = 3600.0
-# A daemon that fetches late by this many revisions may start their rollout again.
+# A daemon whose first fetch is late by this many revisions may start their rollout again.
 MAX_SEEN_REVISIONS = 20
 # The system writes one page at once or not at all, even if the process is killed. A longer record
 # of a file is written beside the one before, and then the first line is pointed at it.

@@ -93,7 +93,7 @@ class FleetRollout:
     def observe(self, record: FleetRecord) -> None:
         """Use ``record``, which was stored with the result of the last `change`."""
         with self._changed:
-            self._record, self._sent_newest = record, self._sent.newest
+            self._record, self._sent_newest = record, self._sent.newest or self._sent_newest
             self._observed_at = self._monotonic()
             del self._reports[: len(self._sent.reports)]
             # A target that was not allowed to take its revision requests it again.

@@ -53,15 +53,22 @@ class NewestRevision:
     ) -> tuple[str | None, str | None]:
         """Return the newest revision, and the one that it follows; None for one that is not known.
 
+        One that was sent before, or that no fetch has confirmed, ends no rollout: the record may
+        have forgotten that it is an earlier one.
+
         Args:
             record: The record as of now.
             sent: The newest revision that this process has sent.
         """
         if self._seen is None:
             return None, None
-        rollout = record.rollout
-        follows = rollout.revision if rollout is not None and self._is_sure(record) else sent
-        return self._seen.revision, follows
+        newest, rollout = self._seen.revision, record.rollout
+        if rollout is None:
+            return newest, sent
+        if self._is_sure(record):
+            return newest, rollout.revision
+        is_news = newest != sent and self._confirmed_at != NEVER
+        return (newest, sent) if is_news else (None, None)
 
     def _is_sure(self, record: FleetRecord) -> bool:
         """Return whether the source has this revision, and not the one of the record.

@@ -255,11 +255,24 @@ def test_a_process_that_fetches_late_does_not_end_the_rollout_of_another() -> No
     assert after.revision == "a", "the source was set back"
 
 
-def test_a_process_that_never_fetched_ends_no_rollout() -> None:
+@pytest.mark.parametrize("seen", [("a",), ()], ids=["known", "forgotten"])
+def test_a_process_that_never_fetched_ends_no_rollout(seen: tuple[str, ...]) -> None:
     rollout = FleetRollout(RULES, "me", Clock())
     rollout.record_newest("dev", "a", age_seconds=math.inf)
-    rolled = start("b", ("a",))
+    rolled = start("b", seen)
     assert beat(rollout, FleetRecord({"me": Member()}, rollout=rolled)).rollout == rolled
+
+
+def test_a_process_that_cannot_fetch_ends_no_rollout_after_many_others() -> None:
+    rollout = FleetRollout(RULES, "me", Clock())
+    rollout.record_newest("dev", "a")
+    members = {"me": Member(), "other": Member()}
+    record = beat(rollout, FleetRecord(members, timekeeper="other"))
+    assert record.rollout == start("a")
+    for number in range(limits.MAX_SEEN_REVISIONS + 1):
+        later = record.rollout.follow(record.rollout.revision, f"b{number}")
+        record = beat(rollout, replace(record, rollout=later))
+        assert record.rollout == later, "the earlier revision is not news"
 
 
 def test_a_command_waits_for_the_heartbeat_that_stores_it() -> None:
