@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.cli.run_context import RunContext
 from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
-from reconciler.core.fleet.rollout import TargetReport
+from reconciler.core.fleet.rollout import Progress, TargetReport
 from reconciler.core.report import Report
 from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.daemon_status import DaemonStatus
@@ -50,6 +50,7 @@ class RolloutGate:
         self._newest: _Revision | None = None
         self._current: _Revision | None = None
         self._taken_at_read: str | None = None
+        self._is_waiting = False
         self._logged = ""
 
     @property
@@ -85,6 +86,7 @@ class RolloutGate:
             RepositoryError: It is not known which commit to use.
         """
         taken = self._taken_at_read = self.taken
+        self._is_waiting = False
         loaded = context.read(on_heartbeat)
         if not loaded.valid:
             return context, loaded
@@ -94,7 +96,7 @@ class RolloutGate:
         if not newest.is_held:
             self._rollout.record_newest(self._target, newest.id, source.age_seconds)
             if newest.id != taken:
-                return self._keep(context, before, on_heartbeat)
+                return self._keep(context, newest, before, on_heartbeat)
             if self._logged:
                 self._log(f"the target takes {_short(newest)}")
         self._current = newest
@@ -102,24 +104,33 @@ class RolloutGate:
 
     def report(self, status: DaemonStatus, report: Report | None) -> None:
         """Report how a cycle with the revision that the target has ended."""
-        if (current := self._current) is not None:
+        if self._is_waiting:
+            if self._taken_at_read is not None:
+                waiting = TargetReport(self._taken_at_read, Progress.WAITING)
+                self._rollout.report(self._target, waiting)
+        elif (current := self._current) is not None:
             ended = TargetReport(current.id, progress_of(status, report))
             self._rollout.report(self._target, ended, is_held=current.is_held)
 
     def _keep(
-        self, context: RunContext, before: _Revision | None, on_heartbeat: Callable[[], None]
+        self,
+        context: RunContext,
+        newest: _Revision,
+        before: _Revision | None,
+        on_heartbeat: Callable[[], None],
     ) -> tuple[RunContext, LoadResult]:
-        """Return the manifests of the revision that the target has.
+        """Return the manifests of the revision that the target has, which is not ``newest``.
 
         ``before`` is the newest one that was read earlier.
         """
         try:
             kept = self._find_kept(context, before, on_heartbeat)
         except RolloutWaitError as error:
+            self._is_waiting = True
             self._log(str(error))
             raise
         self._current = kept
-        self._log(f"the target keeps {_short(kept)}: its wave of the rollout has not begun")
+        self._log(f"the target keeps {_short(kept)} until the rollout gives it {_short(newest)}")
         return replace(context, source=kept.source), kept.loaded
 
     def _find_kept(

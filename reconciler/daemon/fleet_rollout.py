@@ -10,7 +10,7 @@ from reconciler.core.changes import DRIFT
 from reconciler.core.exit_codes import ExitCode
 from reconciler.core.fleet.fleet_record import FleetRecord
 from reconciler.core.fleet.member_rules import rules_difference
-from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport
+from reconciler.core.fleet.rollout import Progress, Rollout, RolloutRules, TargetReport
 from reconciler.core.fleet.rollout_news import (
     RolloutCommand,
     RolloutNews,
@@ -19,6 +19,7 @@ from reconciler.core.fleet.rollout_news import (
 )
 from reconciler.core.fleet.rollout_status import RolloutStatus, rollout_status
 from reconciler.core.report import Report
+from reconciler.core.source_revision import SHORT_COMMIT_CHARACTERS
 from reconciler.core.state.daemon_status import DaemonStatus, State
 from reconciler.daemon.newest_revision import NewestRevision
 from reconciler.daemon.removed_targets import RemovedTargets
@@ -92,6 +93,7 @@ class FleetRollout:
 
     def observe(self, record: FleetRecord) -> None:
         """Use ``record``, which was stored with the result of the last `change`."""
+        self._log_step(record.rollout)
         with self._changed:
             self._record, self._sent_newest = record, self._sent.newest or self._sent_newest
             self._observed_at = self._monotonic()
@@ -106,6 +108,22 @@ class FleetRollout:
                 "the store had lost the state of the rollout; this daemon has written back the one"
                 " that it knew, and the soak begins again"
             )
+
+    def _log_step(self, rollout: Rollout | None) -> None:
+        """Log that the rollout began, went on to a wave, was held, stopped or resumed."""
+        before = self._record.rollout
+        if rollout is None or (before is not None and _step(before) == _step(rollout)):
+            return
+        revision = rollout.revision[:SHORT_COMMIT_CHARACTERS]
+        if rollout.is_held:
+            logger.info("the rollout of %s is held", revision)
+        elif rollout.stopped_by:
+            logger.warning("the rollout of %s is stopped by %s", revision, rollout.stopped_by)
+        elif rollout.wave < len(self.rules.waves):
+            wave, waves = rollout.wave + 1, len(self.rules.waves)
+            logger.info("wave %d of %d takes revision %s", wave, waves, revision)
+        else:
+            logger.info("all waves have revision %s", revision)
 
     def record_newest(self, target: str, revision: str, age_seconds: float = 0.0) -> None:
         """Record that ``revision`` is the newest one of the source, as the target sees it.
@@ -202,3 +220,7 @@ def progress_of(status: DaemonStatus, report: Report | None) -> Progress:
         return Progress.WITHHELD
     is_in_sync = status.exit_code is ExitCode.OK and status.error is None and states <= _SETTLED
     return Progress.IN_SYNC if is_in_sync else Progress.CHANGING
+
+
+def _step(rollout: Rollout) -> tuple[str, int, bool, str]:
+    return rollout.revision, rollout.wave, rollout.is_held, rollout.stopped_by

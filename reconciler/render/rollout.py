@@ -51,7 +51,11 @@ def _summary(rollout: RolloutStatus) -> str:
 def _wave_state(rollout: RolloutStatus, number: int) -> str:
     if rollout.revision is None or number > rollout.wave:
         return ""
-    return " (takes it)" if number == rollout.wave else " (has it)"
+    if number < rollout.wave:
+        return " (has it)"
+    if rollout.is_held:
+        return " (held)"
+    return " (stopped)" if rollout.stopped_by else " (takes it)"
 
 
 def _progress(rollout: RolloutStatus, target: RolloutTarget) -> Span:

@@ -163,10 +163,22 @@ def test_the_end_of_a_cycle_does_not_undo_a_take() -> None:
     assert world.read()[1] == B
 
 
-def test_files_of_an_earlier_process_are_not_there() -> None:
-    world = World(History(B), taken="a")
-    with pytest.raises(RolloutWaitError, match="because its earlier files are not available"):
+@pytest.mark.parametrize("taken", ["a", None])
+def test_a_target_whose_earlier_files_are_not_there_is_waiting(taken: str | None) -> None:
+    world = World(History(B), taken=taken)
+    reason = "its earlier files are not available" if taken else "it has no earlier revision"
+    with pytest.raises(RolloutWaitError, match=f"because {reason}"):
         world.read()
+    world.gate.report(STATUS, None)
+    world.beat()
+    waiting = {} if taken is None else {"prod": TargetReport(taken, Progress.WAITING)}
+    assert world.record.reports == waiting, "it is not compared with anything"
+    world.open()
+    world.take()
+    assert world.read()[1] == B
+    world.gate.report(STATUS, None)
+    world.beat()
+    assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING)
 
 
 def test_after_a_restart_a_target_goes_on_with_the_revision_that_it_has_in_part(
@@ -175,7 +187,7 @@ def test_after_a_restart_a_target_goes_on_with_the_revision_that_it_has_in_part(
     caplog.set_level(logging.INFO)
     world = World(History(B), taken="b")
     assert world.read() == (world.context, B), "although the rollout is held"
-    assert caplog.messages == [], "it takes nothing new"
+    assert caplog.messages == ["the rollout of b is held"], "it takes nothing new"
 
 
 def test_an_earlier_commit_is_read_again_once() -> None:

@@ -1,5 +1,6 @@
 """The rollout of a daemon between its heartbeats."""
 
+import logging
 import math
 from dataclasses import replace
 from threading import Thread
@@ -135,6 +136,31 @@ def test_members_with_another_table_let_no_target_take_a_revision() -> None:
     rollout.request(RolloutCommand.RESUME, 0.0)
     beat(rollout, replace(record, members={"me": me, "you": me}))
     assert rollout.may_take("dev", "b")
+
+
+def test_each_step_of_a_rollout_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    rollout = FleetRollout(RULES, "me", Clock())
+    begun = start("b" * 20)
+    for step in (
+        begun,
+        replace(begun, wave=1),
+        replace(begun, wave=1, soaked_seconds=1.0),
+        replace(begun, wave=1).hold(),
+        replace(begun, wave=1),
+        replace(begun, wave=1, stopped_by="dev (failed)"),
+        replace(begun, wave=2),
+    ):
+        rollout.observe(FleetRecord(rollout=step))
+    rollout.observe(FleetRecord())
+    assert caplog.messages == [
+        "wave 1 of 2 takes revision bbbbbbbbbbbb",
+        "wave 2 of 2 takes revision bbbbbbbbbbbb",
+        "the rollout of bbbbbbbbbbbb is held",
+        "wave 2 of 2 takes revision bbbbbbbbbbbb",
+        "the rollout of bbbbbbbbbbbb is stopped by dev (failed)",
+        "all waves have revision bbbbbbbbbbbb",
+    ]
 
 
 def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixture) -> None:

@@ -169,10 +169,13 @@ def test_the_text_has_the_reason_and_each_target() -> None:
         "Revision bbbbbbbbbbbb is stopped by stage (failed); fix it, then run reconciler rollout"
         " resume.\n"
         "\nWave 1 (has it)\n  dev            bbbbbbbbbbbb  in sync\n"
-        "\nWave 2 (takes it)\n  stage          bbbbbbbbbbbb  failed\n"
+        "\nWave 2 (stopped)\n  stage          bbbbbbbbbbbb  failed\n"
         "  stage-\\x1b[2J  no revision is known\n"
         "\nWave 3\n  prod           aaaaaaaaaaaa  in sync\n"
     )
+    going = replace(STOPPED, stopped_by="")
+    assert "\nWave 2 (takes it)\n" in as_text(going, PLAIN)
+    assert "\nWave 2 (held)\n" in as_text(replace(going, is_held=True), PLAIN)
     done = replace(STOPPED, wave=4, waits_for="", stopped_by="")
     assert as_text(done, PLAIN).startswith("All waves have revision bbbbbbbbbbbb.\n")
     waits = "waits for the first valid manifests"

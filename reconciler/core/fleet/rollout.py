@@ -15,13 +15,18 @@ _DIGEST_CHARACTERS = 16
 
 
 class Progress(StrEnum):
-    """How the last cycle of a target ended."""
+    """How the last cycle of a target ended.
+
+    A target that waits has its revision in the record alone: no daemon can read it, so nothing is
+    compared or repaired.
+    """
 
     IN_SYNC = "in sync"
     CHANGING = "changing"
     FAILED = "failed"
     DRIFT = "drift"
     WITHHELD = "withheld"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
