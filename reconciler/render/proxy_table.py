@@ -1,6 +1,6 @@
 """The Envoys of an endpoint as a table, and their problems."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.escaping import escaped
@@ -28,17 +28,24 @@ def _scope(scope: Mapping[str, Any]) -> Iterator[list[Span]]:
     for mesh in scope["held_meshes"]:
         text = f"! mesh {mesh['mesh']} stays at an older revision: {mesh['reason']}"
         yield wrap_words(escaped(text), Style.RED)
-    rows = [_HEADINGS, *map(_row, scope["proxies"])]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        style = _style(row[-1]) if number else Style.DIM
-        yield [*wrap_words("  ".join(cells) + "  "), *wrap_words(row[-1], style)]
+    yield from _table(scope["proxies"])
     for proxy in scope["proxies"]:
         yield from _problems(proxy)
     if scope["without_proxy"]:
         count = plural(len(scope["without_proxy"]), "resource")
         yield wrap_words(escaped(f"{count} without a proxy: {', '.join(scope['without_proxy'])}"))
+
+
+def _table(proxies: Sequence[Mapping[str, Any]]) -> Iterator[list[Span]]:
+    if not proxies:
+        yield wrap_words("no Envoy is connected")
+        return
+    rows = [_HEADINGS, *map(_row, proxies)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
+    for number, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        style = _style(row[-1]) if number else Style.DIM
+        yield [*wrap_words("  ".join(cells) + "  "), *wrap_words(row[-1], style)]
 
 
 def _row(proxy: Mapping[str, Any]) -> tuple[str, ...]:

@@ -200,7 +200,7 @@ def main() -> int:
     sys.stdout.flush()
     # gRPC's poller of a process calls the event loops of tests that have ended.
     bench = subprocess.run([sys.executable, "-m", "bench", "envoys"], check=False)
-    return any(reports.verdict(floor) != "ok" for floor in FLOORS) or bench.returncode
+    return any(reports.verdict(floor) != "ok" for floor in FLOORS) or bool(bench.returncode)
 
 
 if __name__ == "__main__":

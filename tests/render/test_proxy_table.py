@@ -43,6 +43,13 @@ def test_without_envoys_it_is_one_line() -> None:
     assert render_proxies([], Layout(color=False)) == "No Envoy has connected.\n"
 
 
+def test_a_scope_without_proxies_has_no_table() -> None:
+    text = table(without_proxy=["virtual-node/m/b"])
+    assert "no Envoy is connected\n" in text
+    assert "1 resource without a proxy" in text
+    assert "client" not in text
+
+
 def test_each_proxy_has_its_state() -> None:
     lines = table(
         proxy(),

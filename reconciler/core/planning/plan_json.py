@@ -5,8 +5,9 @@ needs no code here.
 """
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -24,6 +25,7 @@ def encode(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {name: encode(member) for name, member in value.items()}
+    # A named tuple is a tuple too.
     if _is_record(type(value)):
         members = {name: encode(getattr(value, name)) for name in _fields(type(value))}
         return (
@@ -94,6 +96,9 @@ def _is_record(hint: Any) -> bool:
     return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
 
 
+@cache
 def _fields(record: type) -> Mapping[str, Any]:
     """Return the types of the fields of a record, by name."""
+    if is_dataclass(record):
+        return {field.name: field.type for field in fields(record)}
     return record.__annotations__
