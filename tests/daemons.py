@@ -11,7 +11,8 @@ def eventually(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
+        # To look takes CPU time, of which the process that is waited for needs some.
+        time.sleep(0.1)
 
 
 def told_of(process: subprocess.Popen[str], words: str) -> str:

@@ -1,8 +1,6 @@
 """Edits that one daemon makes on ten targets, while one of them hangs, throttles or refuses."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,6 +9,7 @@ from statistics import quantiles
 from typing import Any
 
 import boto3
+import forks
 import urllib3
 from daemons import eventually
 from manifest_text import mesh_yaml
@@ -66,13 +65,13 @@ class Edits:
         self._write()
         self._clients = {name: _client(url, _ACCOUNTS[name]) for name in NAMES}
         self._clients[FAILING] = _client(failing_url, _ACCOUNTS[FAILING])
-        command = [sys.executable, "-m", "reconciler", "run", "--all-targets"]
-        command += ["--interval", str(INTERVAL_SECONDS), "--listen", "127.0.0.1:0"]
+        command = ["run", "--all-targets", "--interval", str(INTERVAL_SECONDS)]
+        command += ["--listen", "127.0.0.1:0"]
         environment = {**os.environ, "AWS_CONFIG_FILE": str(directory / "aws")}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.pop(name, None)
         with (directory / "log").open("w") as log:
-            self.process = subprocess.Popen(command, cwd=directory, env=environment, stderr=log)
+            self.process = forks.start(*command, cwd=directory, env=environment, stderr=log)
         eventually(lambda: "status at " in self.log)
         self._url = self.log.partition("status at ")[2].split()[0]
         eventually(lambda: self.health(*NAMES, FAILING) == {"in sync"})

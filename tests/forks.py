@@ -21,7 +21,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import coverage
+from pydantic import BaseModel
+
 import reconciler
+from reconciler.targets.model import SERVICE, TAGGING, shared_loader
 
 PR_SET_CHILD_SUBREAPER = 36
 MAX_REQUEST_BYTES = 1 << 17
@@ -35,6 +39,7 @@ SIGNALS: dict[signal.Signals, Any] = {
     signal.SIGTERM: signal.SIG_DFL,
 }
 READY, DONE = b"ready", b"done"
+MODULE = ("-m", "reconciler")
 # Coverage sets this variable, and then measures each process of Python that inherits it.
 MEASURES_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
@@ -42,14 +47,24 @@ _opened = ExitStack()
 _origins: list["_Origin"] = []
 
 
-def start(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
-    """Return a new process of ``reconciler``; the options are those of ``subprocess.Popen``."""
-    if sys.platform != "linux" or MEASURES_PROCESSES in os.environ:
-        command = [sys.executable, "-m", "reconciler", *arguments]
+def start(*arguments: str, program: Path | None = None, **options: Any) -> "subprocess.Popen[str]":
+    """Return a new process of ``reconciler``; the options are those of ``subprocess.Popen``.
+
+    ``program`` is a file that runs the command line instead.
+    """
+    if sys.platform != "linux":
+        command = [sys.executable, *([str(program)] if program else MODULE), *arguments]
         return subprocess.Popen(command, text=True, **options)
     if not _origins:
         _origins.append(_opened.enter_context(_origin()))
-    return _Fork(_origins[0], arguments, text=True, **options)
+    return _Fork(_origins[0], [str(program or ""), *arguments], text=True, **options)
+
+
+def run(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run ``reconciler`` to its end; the options are those of ``subprocess.Popen``."""
+    with start(*arguments, **options) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 def end() -> None:
@@ -102,7 +117,9 @@ def _origin() -> Iterator[_Origin]:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         command = [sys.executable, "-P", __file__, str(its.fileno())]
-        process = subprocess.Popen(command, pass_fds=[its.fileno()])
+        # It measures nothing; each of its forks begins to, if the environment of that says so.
+        unmeasured = {name: it for name, it in os.environ.items() if name != MEASURES_PROCESSES}
+        process = subprocess.Popen(command, pass_fds=[its.fileno()], env=unmeasured)
     with process, closing(ours):
         assert ours.recv(64) == READY
         yield _Origin(ours)
@@ -113,6 +130,7 @@ def _serve(connection: socket.socket) -> None:
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
         if module.name not in IMPORTED_LATER:
             importlib.import_module(module.name)
+    _read_models()
     assert "grpc" not in sys.modules
     assert threading.active_count() == 1
     gc.collect()
@@ -140,6 +158,21 @@ def _serve(connection: socket.socket) -> None:
             os.close(file)
 
 
+def _read_models() -> None:
+    """Read what each process would read at its first call and its first manifest."""
+    loader = shared_loader()
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data(name)
+    for service in (SERVICE, TAGGING, "sts"):
+        for part in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, part)
+    models = BaseModel.__subclasses__()
+    for model in models:
+        models += model.__subclasses__()
+        if model.__module__.startswith("reconciler."):
+            model.model_rebuild()
+
+
 def _inherit(
     files: list[int],
     arguments: list[str],
@@ -158,9 +191,13 @@ def _inherit(
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["reconciler", *arguments]
+    sys.argv = arguments
+    coverage.process_startup(force=True)
 
 
 if __name__ == "__main__":
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("reconciler", run_name="__main__", alter_sys=True)
+    if sys.argv[0]:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        runpy.run_module("reconciler", run_name="__main__", alter_sys=True)

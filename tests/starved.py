@@ -1,6 +1,7 @@
 """Runs the command line where the system gives few files or threads.
 
-``python starved.py files|threads N ARGUMENT…`` becomes a Python with these arguments.
+``python starved.py threads N ARGUMENT…`` runs it with these arguments.
+``python starved.py files N ARGUMENT…`` becomes a Python that does, so that it is imported so, too.
 ``python starved.py sweep LOWEST HIGHEST STEP COMMAND…`` runs each command at limits of open files
 in a fork of one process, which imports everything once, and prints a line of JSON for each run.
 """
@@ -16,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
+from reconciler.__main__ import main as run_as_user
 from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.main import main
 
@@ -84,5 +86,9 @@ if __name__ == "__main__":
     if what == "sweep":
         sweep(range(int(number), int(rest[0]) + 1, int(rest[1])), rest[2:])
     else:
-        {"files": few_files, "threads": few_threads}[what](int(number))
-        os.execv(sys.executable, [sys.executable, *rest])
+        sys.argv = ["reconciler", *rest]
+        if what == "files":
+            few_files(int(number))
+            os.execv(sys.executable, [sys.executable, "-m", *sys.argv])
+        few_threads(int(number))
+        run_as_user()

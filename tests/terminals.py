@@ -4,10 +4,12 @@ import os
 import pty
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import forks
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,20 @@ class Shown:
 
 
 def run_on_terminal(
-    command: Sequence[str],
+    arguments: Sequence[str],
     here: Path,
     *,
     columns: int = 120,
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> Shown:
-    """Run ``command`` in ``here``; a stream that is None is the terminal.
+    """Run ``reconciler`` in ``here``; a stream that is None is the terminal.
 
     What comes through a pipe is read at the end, so it must fit into one.
     """
     terminal, inner = pty.openpty()
-    with subprocess.Popen(
-        command,
+    with forks.start(
+        *arguments,
         cwd=here,
         env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
         stdout=inner if stdout is None else stdout,
@@ -51,5 +53,30 @@ def run_on_terminal(
             while shown := os.read(terminal, 1 << 16):
                 parts.append((time.monotonic(), shown))
         os.close(terminal)
-        piped = process.stdout.read() if process.stdout else b""
+        piped = process.stdout.read().encode() if process.stdout else b""
     return Shown(process.returncode, tuple(parts), piped)
+
+
+@contextmanager
+def at_terminal(here: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Run ``reconciler`` in ``here``, and yield its process and the terminal of its streams."""
+    terminal, inner = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    streams = {"stdin": inner, "stdout": inner, "stderr": inner}
+    try:
+        with forks.start(*arguments, cwd=here, env=environment, **streams) as process:
+            os.close(inner)
+            yield process, terminal
+    finally:
+        os.close(terminal)
+
+
+def read_until(terminal: int, text: bytes) -> bytes:
+    """Return the output of the terminal, up to ``text`` or to the end of the process."""
+    seen = b""
+    while text not in seen:
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:
+            break
+    return seen

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 import urllib3
 from amounts import amount
@@ -29,11 +30,11 @@ MESHES = amount("meshes applied with a delay behind a progress bar", test=50, fu
 
 @pytest.fixture
 def command(endpoint: LocalEndpoint, write: Write) -> list[str]:
-    """Return the command that creates three meshes, one at a time."""
+    """Return the arguments of the command that creates three meshes, one at a time."""
     for name in "abc":
         write(f"manifests/{name}.yaml", mesh_yaml(name))
     where = ["--endpoint-url", endpoint.url, "--owner", "o", "--parallelism", "1"]
-    return [sys.executable, "-m", "reconciler", "apply", *where, "--auto-approve"]
+    return ["apply", *where, "--auto-approve"]
 
 
 def break_(endpoint: LocalEndpoint, **fault: Any) -> None:
@@ -55,9 +56,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
 ) -> None:
     # Long enough to notice the call and send the signal, on a busy machine too.
     break_(endpoint, fault="delay", seconds=3)
-    process = subprocess.Popen(
-        command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = forks.start(*command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not created(endpoint):
         assert time.monotonic() < deadline, "it never began"
@@ -81,7 +80,7 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
 ) -> None:
     break_(endpoint, fault="delay", seconds=0.5)
     process = subprocess.Popen(
-        ["nohup", *command], cwd=here, text=True,
+        ["nohup", sys.executable, "-m", "reconciler", *command], cwd=here, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -140,12 +139,12 @@ def sampled(parts: Iterable[tuple[float, bytes]]) -> list[int]:
 def test_a_plan_shows_how_much_of_the_target_is_read(
     command: list[str], here: Path, endpoint: LocalEndpoint
 ) -> None:
-    subprocess.run(command, cwd=here, check=True, stdout=subprocess.DEVNULL)
+    assert forks.run(*command, cwd=here, stdout=subprocess.DEVNULL).returncode == 0
     fault = {"operation": "DescribeMesh", "fault": "delay", "seconds": 1}
     content = {"faults": [fault]}
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json=content)
-    options = [it for it in command[4:] if it != "--auto-approve"]
-    planning = [*command[:3], "plan", *options, "--refresh"]
+    options = [it for it in command[1:] if it != "--auto-approve"]
+    planning = ["plan", *options, "--refresh"]
     shown = run_on_terminal(planning, here, stdout=subprocess.PIPE)
     assert shown.code == 0
     seen = re.sub(rb"\x1b\[[\d;?]*[a-zA-Z]", b"", shown.terminal)
@@ -164,7 +163,7 @@ def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
     fast: bool, counts: str, command: list[str], endpoint: LocalEndpoint, cli: Cli
 ) -> None:
     break_(endpoint, fault="error", status=403, calls=[1])
-    result = cli(*command[3:], *(["--fail-fast"] if fast else []))
+    result = cli(*command, *(["--fail-fast"] if fast else []))
     assert result.code == (1 if fast else 4)
     assert counts in result.out
     assert ("--fail-fast is set" in result.out) is fast

@@ -2,9 +2,7 @@
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -13,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 from amounts import amount
 from conftest import Cli
 from manifest_text import mesh_yaml
+from terminals import at_terminal, read_until
 
 from reconciler import engine
 from reconciler.cli.command_table import COMMANDS
@@ -285,14 +285,12 @@ def test_results_that_cannot_be_written_stop_no_apply(
     here: Path, write: Write, cli: Cli, style: str, code: int
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    program = (
-        f"{sys.executable} -m reconciler apply --target local --auto-approve --format {style} "
-        ">/dev/full"
-    )
-    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    arguments = ("apply", "--target", "local", "--auto-approve", "--format", style)
+    with Path("/dev/full").open("w") as full:
+        ended = forks.run(*arguments, cwd=here, stdout=full, stderr=subprocess.PIPE)
     # A document of which a part is missing must not pass for a whole one.
     assert ended.returncode == code
-    assert b"writing results: No space left on device" in ended.stderr
+    assert "writing results: No space left on device" in ended.stderr
     assert "No changes" in cli("plan", "--target", "local").out
 
 
@@ -322,12 +320,12 @@ def test_a_result_that_cannot_be_written_whole_is_an_error(
     command: str, here: Path, write: Write
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    where = "" if command in ("validate", "schema") else "--target local"
-    program = f"{sys.executable} -m reconciler {command} {where} >/dev/full"
-    ended = subprocess.run(["bash", "-c", program], cwd=here, capture_output=True, check=False)
+    where = () if command in ("validate", "schema") else ("--target", "local")
+    with Path("/dev/full").open("w") as full:
+        ended = forks.run(*command.split(), *where, cwd=here, stdout=full, stderr=subprocess.PIPE)
     assert ended.returncode == 1
     assert ended.stderr.endswith(
-        b"writing results: No space left on device; the output is incomplete\n"
+        "writing results: No space left on device; the output is incomplete\n"
     )
 
 
@@ -362,14 +360,8 @@ def test_p03_a_reader_that_goes_away_stops_no_apply(
     where = ["--endpoint-url", endpoint.url, "--owner", "o"]
     reading, writing = os.pipe()
     os.close(reading)
-    process = subprocess.run(
-        [*COMMAND, "apply", *where, "--auto-approve", "--format", style],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        cwd=here,
-        check=False,
-        text=True,
-    )
+    arguments = ("apply", *where, "--auto-approve", "--format", style)
+    process = forks.run(*arguments, stdout=writing, stderr=subprocess.PIPE, cwd=here)
     os.close(writing)
     assert "Traceback" not in process.stderr
     assert "No changes" in cli("plan", *where).out
@@ -379,28 +371,12 @@ def test_at_a_terminal_it_asks_in_color_and_takes_yes(
     write: Write, endpoint: LocalEndpoint, here: Path
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover  # the child becomes the command
-        os.chdir(here)
-        os.environ["TERM"] = "xterm"
-        os.execv(
-            sys.executable, [*COMMAND, "apply", "--endpoint-url", endpoint.url, "--owner", "o"]
-        )
-    seen, deadline = b"", time.monotonic() + 30
-    answered = False
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 1)
-        if not ready:
-            continue
-        try:
-            seen += os.read(terminal, 4096)
-        except OSError:
-            break
-        if b"Apply this plan?" in seen and not answered:
-            os.write(terminal, b"y\n")
-            answered = True
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    arguments = ("apply", "--endpoint-url", endpoint.url, "--owner", "o")
+    with at_terminal(here, *arguments) as (process, terminal):
+        seen = read_until(terminal, b"Apply this plan?")
+        os.write(terminal, b"y\n")
+        seen += read_until(terminal, b"\0")
+    assert process.returncode == 0
     assert b"\x1b[32m" in seen
     assert b"mesh/a: created" in seen
 

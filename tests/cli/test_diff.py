@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,8 +143,8 @@ def test_a_terminal_shows_both_sides(
 ) -> None:
     by_hand.update_mesh(meshName="a", spec={"egressFilter": {"type": "ALLOW_ALL"}})
     assert diff("mesh/a").code == 0
-    command = [sys.executable, "-m", "reconciler", "diff", "mesh/a", *where, "--color", "never"]
-    shown = run_on_terminal(command, here, columns=100, stderr=subprocess.DEVNULL)
+    arguments = ("diff", "mesh/a", *where, "--color", "never")
+    shown = run_on_terminal(arguments, here, columns=100, stderr=subprocess.DEVNULL)
     assert shown.code == 0
     text = shown.terminal.decode().replace("\r\n", "\n")
     assert re.search(r"^    type: ALLOW_ALL +\|     type: DROP_ALL$", text, re.MULTILINE)

@@ -4,11 +4,11 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 import urllib3
 from comments import folded
@@ -75,20 +75,16 @@ def test_a_plan_keeps_to_the_width_of_its_terminal_alone(
 ) -> None:
     name = "n" * 200
     write("manifests/a.yaml", mesh_yaml(name))
-    command = [sys.executable, "-m", "reconciler", "plan", "--endpoint-url", endpoint.url]
+    where = ("--endpoint-url", endpoint.url, "--owner", "o")
     terminal, stdout = pty.openpty()
     for out, narrow in ((stdout, True), (subprocess.PIPE, False)):
-        done = subprocess.run(
-            [*command, "--owner", "o"],
-            stdout=out,
-            cwd=here,
-            env={**os.environ, "COLUMNS": "60", "NO_COLOR": "1"},
-            check=True,
-        )
-        text = os.read(terminal, 100_000) if narrow else done.stdout
-        widest = max(cell_width(line) for line in text.decode().splitlines())
+        environment = {**os.environ, "COLUMNS": "60", "NO_COLOR": "1"}
+        done = forks.run("plan", *where, stdout=out, cwd=here, env=environment)
+        assert done.returncode == 0
+        text = os.read(terminal, 100_000).decode() if narrow else done.stdout
+        widest = max(cell_width(line) for line in text.splitlines())
         assert (widest == 60) is narrow
-        assert (name in text.decode()) is not narrow
+        assert (name in text) is not narrow
 
 
 def test_what_is_no_terminal_has_no_width(capfd: pytest.CaptureFixture[str]) -> None:

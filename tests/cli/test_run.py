@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 import urllib3
 from builders import listening, route
@@ -203,11 +204,10 @@ def test_an_endpoint_that_goes_away_changes_nothing_and_is_found_again(
     data = here / "data"
     with LocalEndpoint(data) as first:
         port = int(first.url.rsplit(":", 1)[1])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", "run", "manifests", "--endpoint-url", first.url,
-         "--owner", "o", "--interval", "1"],
-        cwd=here, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    where = ("--endpoint-url", first.url, "--owner", "o")
+    process = forks.start(
+        "run", "manifests", *where, "--interval", "1", cwd=here, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     assert "account unknown" in process.stderr.readline()
     assert "status at http://127.0.0.1:" in process.stderr.readline()

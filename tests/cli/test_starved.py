@@ -1,12 +1,14 @@
 """A system that gives too few files or threads, or takes no output: words, and no trace."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forks
 import pytest
 from amounts import FULL
 from conftest import Cli
@@ -19,7 +21,7 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = [pytest.mark.process, pytest.mark.measured]
 
 Write = Callable[[str, str], Path]
-STARVED = [sys.executable, str(Path(__file__).parents[1] / "starved.py")]
+STARVED = Path(__file__).parents[1] / "starved.py"
 ENDING = (
     "validate",
     "plan --target local",
@@ -38,8 +40,8 @@ TRACES = ("a bug in mesh-reconciler", "Traceback", "Exception", "RuntimeWarning"
 
 
 def starved(what: str, number: int, command: str) -> "subprocess.CompletedProcess[str]":
-    arguments = [*STARVED, what, str(number), "-m", "reconciler", *command.split()]
-    return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=100)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return forks.run(what, str(number), *command.split(), program=STARVED, **streams)
 
 
 def is_calm(caplog: str) -> bool:
@@ -56,7 +58,7 @@ def test_p16_at_no_limit_of_files_does_a_command_hang_or_show_a_trace(
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     done = subprocess.run(
-        [*STARVED, "sweep", str(lowest), str(highest), str(STEP), *commands],
+        [sys.executable, STARVED, "sweep", str(lowest), str(highest), str(STEP), *commands],
         cwd=here, capture_output=True, text=True, check=True,
     )  # fmt: skip
     runs = [json.loads(line) for line in done.stdout.splitlines()]
@@ -115,12 +117,10 @@ def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
     here: Path, write: Write, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    where = ["--endpoint-url", endpoint.url, "--owner", "o"]
-    process = subprocess.Popen(
-        # One thread serves its status.
-        [*STARVED, "threads", "2", "-m", "reconciler", "run", *where],
-        cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    # One thread serves its status.
+    arguments = ("threads", "2", "run", "--endpoint-url", endpoint.url, "--owner", "o")
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = forks.start(*arguments, program=STARVED, cwd=here, **streams)
     told_of(
         process,
         "cannot watch files, so they are checked every 2 seconds: can't start new thread",
@@ -174,20 +174,19 @@ def test_p20_a_stderr_that_takes_nothing_changes_no_exit_code(
 ) -> None:
     write("manifests/broken.yaml", "kind: [")
     with Path("/dev/full").open("w") as full:
-        program = [sys.executable, "-m", "reconciler", *command.split()]
-        done = subprocess.run(program, cwd=here, stdout=subprocess.PIPE, stderr=full, check=False)
+        done = forks.run(*command.split(), cwd=here, stdout=subprocess.PIPE, stderr=full)
     assert done.returncode == code
 
 
-@pytest.mark.parametrize("what", ["--help", "--version", "plan --help", "completion"])
+@pytest.mark.parametrize("what", ["--help", "--version", "plan --help", ""])
 def test_p20_a_stdout_that_takes_nothing_is_one_line_and_1(here: Path, what: str) -> None:
-    program = f"{sys.executable} -m reconciler {what}"
-    if what == "completion":
-        program = "_RECONCILER_COMPLETE=bash_source reconciler"
-    bash = f'PATH="{Path(sys.executable).parent}:$PATH"; {program} >/dev/full'
-    done = subprocess.run(
-        ["bash", "-c", bash], cwd=here, capture_output=True, text=True, check=False
-    )
+    environment = dict(os.environ)
+    if not what:
+        environment["_RECONCILER_COMPLETE"] = "bash_source"
+    with Path("/dev/full").open("w") as full:
+        done = forks.run(
+            *what.split(), cwd=here, env=environment, stdout=full, stderr=subprocess.PIPE
+        )
     assert done.returncode == 1
     assert done.stderr == (
         "reconciler: writing results: No space left on device; the output is incomplete\n"

@@ -2,14 +2,11 @@
 
 import json
 import os
-import pty
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from botocore.httpsession import URLLib3Session
 from conftest import Cli, Write
 from manifest_text import mesh_yaml
 from servers import Answer, scripted
+from terminals import at_terminal, read_until
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -203,31 +201,6 @@ def test_a_defect_on_one_target_stops_no_other(
     assert planned.out.startswith("4 targets: 2 ok, 2 error")
 
 
-@contextmanager
-def at_a_terminal(here: Path, *arguments: str) -> Iterator[tuple[int, int]]:
-    """Run the command, and yield its process and its terminal."""
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover  # the child becomes the command
-        os.chdir(here)
-        os.environ["TERM"] = "xterm"
-        os.execv(sys.executable, [sys.executable, "-m", "reconciler", *arguments])
-    try:
-        yield process, terminal
-    finally:
-        os.close(terminal)
-
-
-def read_until(terminal: int, text: bytes) -> bytes:
-    """Return the output of the terminal, up to ``text`` or to the end of the process."""
-    seen = b""
-    while text not in seen:
-        try:
-            seen += os.read(terminal, 4096)
-        except OSError:
-            break
-    return seen
-
-
 @pytest.mark.process
 @pytest.mark.measured
 @pytest.mark.parametrize(("answer", "created"), [("y", 4), ("n", 0)])
@@ -236,13 +209,12 @@ def test_at_a_terminal_it_asks_once_for_all_targets(
 ) -> None:
     del fleet
     write("manifests/a.yaml", mesh_yaml("a"))
-    with at_a_terminal(here, "apply", "--all-targets") as (process, terminal):
+    with at_terminal(here, "apply", "--all-targets") as (process, terminal):
         asked = read_until(terminal, b"? [y/N]: ")
         os.write(terminal, f"{answer}\n".encode())
         seen = read_until(terminal, b"\0")
-        _, status = os.waitpid(process, 0)
     assert b"Apply these plans to 4 targets? [y/N]: " in asked
-    assert os.waitstatus_to_exitcode(status) == (0 if created else 1)
+    assert process.returncode == (0 if created else 1)
     # A line of the table for each, and one section, as their results are equal.
     assert seen.count(b"Applied: 1 created.") == (created + 1 if created else 0)
     assert (b"Nothing was applied." in seen) is (created == 0)

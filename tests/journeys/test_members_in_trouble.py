@@ -4,8 +4,6 @@ import fcntl
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import forks
 import pytest
 from amounts import amount
 from conftest import Write
@@ -69,11 +68,11 @@ class Member:
         ways = ("--lock", f"file:{way}/{{target}}", "--members", f"file:{way}/members")
         times = ("--lock-term", str(TERM), "--interval", str(INTERVAL))
         with (self.here / f"log-{self.number}").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(SHIFTED_CLOCK), "run", "--all-targets", *ways, *times,
-                 "--config", f"reconciler-{self.number}.toml", "--history", "none",
-                 "--token-file", f"token-{self.number}"],
-                cwd=self.here, stderr=log, stdout=log,
+            self.process = forks.start(
+                "run", "--all-targets", *ways, *times, "--history", "none",
+                "--config", f"reconciler-{self.number}.toml",
+                "--token-file", f"token-{self.number}",
+                program=SHIFTED_CLOCK, cwd=self.here, stderr=log, stdout=log,
             )  # fmt: skip
 
     def kill(self) -> None:

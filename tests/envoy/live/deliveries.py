@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Protocol
 
 import boto3
+import forks
 from envoy.live.namespaces import ENVOY_USER
 from envoy.server_processes import Process
 
@@ -96,16 +96,15 @@ class Ads:
             self.start()
         options = ["--endpoint-url", self.url, "--region", _REGION, "--owner", "live"]
         deletes = ["--policy", "sync", "--max-deletes", "1000", "--auto-approve"]
-        command = [sys.executable, "-m", "reconciler", "apply", str(self._manifests)]
-        done = subprocess.run(
-            [*command, *options, *deletes],
+        process = forks.start(
+            *("apply", str(self._manifests), *options, *deletes),
             cwd=self._root,
             env={**os.environ, **_ACCESS},
-            capture_output=True,
-            text=True,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
 
     def bootstrap(self, proxy: Key) -> Path:
         file = self._root / f"{proxy.path[-1]}.yaml"
