@@ -7,6 +7,8 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -36,34 +38,34 @@ def name_of(page: Path) -> str:
 
 
 EXECUTED = [page for page in PAGES if "<!-- run -->" in page.read_text("utf-8")]
-every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+TEXTS = {name_of(page): page.read_text("utf-8") for page in PAGES}
+# With those beside the manual that show commands.
+SHOWING = {name_of(page): page.read_text("utf-8") for page in (*PAGES, *BESIDE[:2])}
 
 
 @pytest.mark.unmeasured
-@every_page
-def test_every_table_is_the_codes_own(page: Path) -> None:
-    text = page.read_text("utf-8")
-    assert rewritten(text) == text, "python tests/manual.py brings it up to date"
-    assert text.count("<!-- table: ") == text.count("<!-- end -->") == len(tables_in(text))
+def test_every_table_is_the_codes_own() -> None:
+    for name, text in TEXTS.items():
+        assert rewritten(text) == text, f"{name}: python tests/manual.py brings it up to date"
+        assert text.count("<!-- table: ") == text.count("<!-- end -->") == len(tables_in(text))
 
 
 def test_every_table_is_on_one_page() -> None:
-    shown = Counter(name for page in PAGES for name in tables_in(page.read_text("utf-8")))
+    shown = Counter(name for text in TEXTS.values() for name in tables_in(text))
     assert shown == Counter(TABLES.keys())
 
 
-@every_page
-def test_a_page_is_short_and_has_a_title(page: Path) -> None:
-    lines = page.read_text("utf-8").splitlines()
-    assert len(lines) <= (MAX_README_LINES if page == README else MAX_PAGE_LINES)
-    assert lines[0].startswith("# ")
-    titles = [line for line in _FENCE.sub("", "\n".join(lines)).splitlines() if line[:2] == "# "]
-    assert titles == lines[:1]
+def test_a_page_is_short_and_has_a_title() -> None:
+    for name, text in TEXTS.items():
+        lines = text.splitlines()
+        most = MAX_README_LINES if name == name_of(README) else MAX_PAGE_LINES
+        assert len(lines) <= most, name
+        assert lines[0].startswith("# "), name
+        assert [line for line in _FENCE.sub("", text).splitlines() if line[:2] == "# "] == lines[:1]
 
 
-@every_page
-def test_a_paragraph_is_short(page: Path) -> None:
-    paragraphs = _FENCE.sub("", page.read_text("utf-8")).split("\n\n")
+def test_a_paragraph_is_short() -> None:
+    paragraphs = [it for text in TEXTS.values() for it in _FENCE.sub("", text).split("\n\n")]
     prose = [it.strip() for it in paragraphs if it.strip()[:1] not in "|#<-123456789"]
     assert [it for it in prose if it.count("\n") >= MAX_PARAGRAPH_LINES and "\n- " not in it] == []
     assert [line for it in prose for line in it.splitlines() if len(line) > MAX_LINE] == []
@@ -72,8 +74,8 @@ def test_a_paragraph_is_short(page: Path) -> None:
 def test_no_paragraph_is_on_two_pages() -> None:
     blocks = Counter(
         block
-        for page in PAGES
-        for block in {*_FENCE.sub("", page.read_text("utf-8")).split("\n\n")}
+        for text in TEXTS.values()
+        for block in {*_FENCE.sub("", text).split("\n\n")}
         if len(block.split()) > 12
     )
     assert [block for block, times in blocks.items() if times > 1] == []
@@ -126,20 +128,18 @@ def lines_with_commands(text: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("page", [*PAGES, *BESIDE[:2]], ids=name_of)
-def test_every_command_and_option_in_an_example_exists(page: Path) -> None:
-    for command, rest in lines_with_commands(page.read_text("utf-8")):
+def test_every_command_and_option_in_an_example_exists() -> None:
+    for command, rest in chain.from_iterable(map(lines_with_commands, SHOWING.values())):
         assert command in COMMANDS, command
         offered = {f"--{option.name}" for option in OPTIONS if option.offered_by(command)}
         assert {*re.findall(r"(?<!\S)--[a-z-]+", rest)} <= {*offered, "--help", "--config"}, rest
 
 
-@pytest.mark.parametrize("page", [*PAGES, *BESIDE[:2]], ids=name_of)
-def test_every_target_of_make_exists(page: Path) -> None:
+def test_every_target_of_make_exists() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    assert {*re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)} <= {
-        *targets
-    }
+    for name, text in SHOWING.items():
+        named = {*re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)}
+        assert named <= {*targets}, name
 
 
 @pytest.mark.process
@@ -171,22 +171,30 @@ def test_the_examples_print_what_they_show(
     check_examples(page, here, Path(sys.executable).parent, monkeypatch)
 
 
+@cache
 def anchors_of(page: Path) -> set[str]:
     """Return the anchors that a forge makes for the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", it.lower()).strip().replace(" ", "-") for it in headings}
 
 
-@pytest.mark.parametrize("page", [*PAGES, *BESIDE, ROOT / "deploy" / "README.md"], ids=name_of)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    text = _FENCE.sub("", page.read_text("utf-8"))
-    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+def links() -> Iterator[tuple[Path, str]]:
+    """Yield each link to a file or a heading, with its page."""
+    for page in (*PAGES, *BESIDE, ROOT / "deploy" / "README.md"):
+        text = _FENCE.sub("", page.read_text("utf-8"))
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            yield page, link
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page, link in links():
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), link
-        assert target.is_relative_to(ROOT), link
+        where = f"{name_of(page)}: {link}"
+        assert target.exists(), where
+        assert target.is_relative_to(ROOT), where
         if anchor:
-            assert anchor in anchors_of(target), link
+            assert anchor in anchors_of(target), where
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
