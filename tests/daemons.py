@@ -12,7 +12,7 @@ def eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
         # To look takes CPU time, of which the process that is waited for needs some.
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def told_of(process: subprocess.Popen[str], words: str) -> str:

@@ -1,7 +1,8 @@
 """Runs the command line where the system gives few files or threads.
 
-``python starved.py threads N ARGUMENT…`` runs it with these arguments.
-``python starved.py files N ARGUMENT…`` becomes a Python that does, so that it is imported so, too.
+``python starved.py threads|files|soft-files N ARGUMENT…`` runs it with these arguments. A command
+may raise the limit of soft files.
+``python starved.py import-files N ARGUMENT…`` becomes a Python that imports it with few files, too.
 ``python starved.py sweep LOWEST HIGHEST STEP COMMAND…`` runs each command at limits of open files
 in a fork of one process, which imports everything once, and prints a line of JSON for each run.
 """
@@ -21,12 +22,18 @@ from reconciler.__main__ import main as run_as_user
 from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.main import main
 
+STARVED = Path(__file__)
 TIMEOUT_SECONDS = 60
 PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24
 
 
 def few_files(number: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
+
+
+def few_soft_files(number: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
 
 def few_threads(number: int) -> None:
@@ -81,14 +88,20 @@ def run(command: str, files: int, out: IO[str], err: IO[str]) -> None:
     os._exit(main(command.split()))
 
 
+LIMITS = {
+    "threads": few_threads,
+    "files": few_files,
+    "soft-files": few_soft_files,
+    "import-files": few_files,
+}
+
 if __name__ == "__main__":
     what, number, *rest = sys.argv[1:]
     if what == "sweep":
         sweep(range(int(number), int(rest[0]) + 1, int(rest[1])), rest[2:])
     else:
         sys.argv = ["reconciler", *rest]
-        if what == "files":
-            few_files(int(number))
+        LIMITS[what](int(number))
+        if what == "import-files":
             os.execv(sys.executable, [sys.executable, "-m", *sys.argv])
-        few_threads(int(number))
         run_as_user()

@@ -14,6 +14,7 @@ from amounts import FULL
 from conftest import Cli
 from daemons import ended, told_of
 from manifest_text import mesh_yaml
+from starved import STARVED
 
 from reconciler.core.exit_codes import ExitCode
 from reconciler.endpoint import LocalEndpoint
@@ -21,7 +22,6 @@ from reconciler.endpoint import LocalEndpoint
 pytestmark = [pytest.mark.process, pytest.mark.measured]
 
 Write = Callable[[str, str], Path]
-STARVED = Path(__file__).parents[1] / "starved.py"
 ENDING = (
     "validate",
     "plan --target local",
@@ -78,7 +78,7 @@ def test_p16_at_no_limit_of_files_does_a_command_hang_or_show_a_trace(
 def test_p16_too_few_files_at_the_start_are_one_line(here: Path, write: Write, files: int) -> None:
     del here
     write("manifests/a.yaml", mesh_yaml("a"))
-    done = starved("files", files, "plan --target local")
+    done = starved("import-files", files, "plan --target local")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(
         "Too many open files: the server needs 64 more open files; raise the limit (ulimit -n)\n"

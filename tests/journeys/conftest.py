@@ -1,17 +1,17 @@
 """What journeys start from."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import forks
 import pytest
 from conftest import Cli, Write
 from git_servers import git_server
 from journeys import git_world as git_worlds
 from journeys.environments import World
 from journeys.fleets import ACCOUNTS, Fleet, StartFleet, write_targets
+from starved import STARVED
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -49,14 +49,13 @@ def start_fleet(
         monkeypatch.delenv(name)
     running: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, files: str = "-Sn 1024") -> Fleet:
+    def run(*arguments: str, limit: tuple[str, int] = ("soft-files", 1024)) -> Fleet:
         log = here / f"log-{len(running)}"
-        limited = ["sh", "-c", f'ulimit {files}; exec "$0" "$@"']
-        command = [sys.executable, "-m", "reconciler", "run", "--all-targets", *arguments]
-        command = [*limited, *command]
+        what, number = limit
+        command = (what, str(number), "run", "--all-targets", *arguments)
         with log.open("w") as stream:
-            process = subprocess.Popen(
-                command, cwd=here, stdout=subprocess.PIPE, stderr=stream, text=True, env=os.environ
+            process = forks.start(
+                *command, program=STARVED, cwd=here, stdout=subprocess.PIPE, stderr=stream
             )
         running.append(process)
         return Fleet(process, log)

@@ -177,10 +177,10 @@ def test_locks_webhooks_and_reloads_are_of_each_target(
     secret = write("secret", "a secret of a forge, long enough")
     secret.chmod(0o600)
     options = (*LONG, "--lock", "file:{target}.lock", "--webhook-secret-file", "secret")
-    fleet = start_fleet(*options, files="-Sn 280")
+    fleet = start_fleet(*options, limit=("soft-files", 280))
     eventually(lambda: fleet.health(*NAMES) == {"in sync"})
     assert sorted(path.name for path in here.glob("*.lock")) == sorted(f"{n}.lock" for n in NAMES)
-    other = start_fleet(*options, files="-n 300")
+    other = start_fleet(*options, limit=("files", 300))
     assert "3 targets may open 310 files, and the limit is 300: raise it" in other.log
     assert "raise it" not in fleet.log
     eventually(lambda: all(row["exit_code"] == 7 for row in other.targets().values()))

@@ -1,13 +1,13 @@
 """Daemons with a repository as the source that reload, stop and take over at a bad moment."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, default_int_handler, signal
 from typing import Any
 
+import forks
 import pytest
 from conftest import Cli, Start
 from daemons import ended, eventually, told_of
@@ -104,10 +104,7 @@ def test_ctrl_c_during_a_fetch_ends_a_single_run(world: GitWorld, command: str) 
     arguments = (command, world.address, "--target", "local", "--cache-dir", "cache", *once)
     # A shell lets its jobs in the background ignore SIGINT, and so would this process.
     before = signal(SIGINT, default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *arguments],
-        cwd=world.root, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = forks.start(*arguments, cwd=world.root, stderr=subprocess.PIPE)
     signal(SIGINT, before)
     with process:
         eventually(lambda: bool(world.server.requests))

@@ -59,21 +59,21 @@ def test_a13_what_moved_is_read_anew_at_once(warm: Warm) -> None:
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("owner", ["nobody", "other"])
 def test_s07_drift_of_tags_and_a_lost_mark_show_within_a_round(warm: Warm, owner: str) -> None:
-    warm.cycle(WANTS)
-    warm.plan(WANTS)
+    warm.cycle(SOME)
+    warm.plan(SOME)
     changed = [{"key": "team", "value": "theirs"}]
-    warm.hand.tag_resource(resourceArn=arn(warm, "m123"), tags=changed)
+    warm.hand.tag_resource(resourceArn=arn(warm, "m050"), tags=changed)
     if owner == "nobody":
-        warm.hand.untag_resource(resourceArn=arn(warm, "m200"), tagKeys=[OWNER_TAG])
+        warm.hand.untag_resource(resourceArn=arn(warm, "m104"), tagKeys=[OWNER_TAG])
     else:
         taken = [{"key": OWNER_TAG, "value": owner}]
-        warm.hand.tag_resource(resourceArn=arn(warm, "m200"), tags=taken)
+        warm.hand.tag_resource(resourceArn=arn(warm, "m104"), tags=taken)
     seen: set[str] = set()
     # A page may be read before the tags move, so a whole round more tells for certain.
     for _ in range(2 * warm.memory.cycles_per_full_recheck):
-        plan, _ = warm.plan(WANTS)
+        plan, _ = warm.plan(SOME)
         seen |= {str(item.key) for item in (*plan.changes, *plan.withheld)}
-    assert seen == {"mesh/m123", "mesh/m200"}
+    assert seen == {"mesh/m050", "mesh/m104"}
 
 
 def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
@@ -252,8 +252,8 @@ def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -
 
 
 def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
-    warm.cycle(WANTS)
-    warm.plan(WANTS)
+    warm.cycle(SOME)
+    warm.plan(SOME)
     tagged, fresh = warm.calls.tagged, {""}
 
     def taking(tag: str, token: str) -> TagPage | None:
@@ -262,9 +262,9 @@ def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> Non
         return page
 
     warm.calls.tagged = taking  # type: ignore[method-assign]  # as a target whose tokens end
-    assert warm.plan(WANTS)[1]["DescribeMesh"] == len(WANTS)
+    assert warm.plan(SOME)[1]["DescribeMesh"] == len(SOME)
     for _ in range(3):
-        plan, made = warm.plan(WANTS)
+        plan, made = warm.plan(SOME)
         assert plan.changes == ()
         assert made["DescribeMesh"] == 0
         assert made["GetResources"] <= 2
