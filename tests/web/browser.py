@@ -62,13 +62,14 @@ class Browser:
 
 
 class Tab:
-    """One page in the browser."""
+    """One page in the browser, which shares no cookie and no storage with others."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._place = browser.call("Target.createBrowserContext")
+        target = browser.call("Target.createTarget", url="about:blank", **self._place)["targetId"]
         attached = browser.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._target, self._session = target, attached["sessionId"]
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
@@ -143,7 +144,7 @@ class Tab:
         return found
 
     def close(self) -> None:
-        self._browser.call("Target.closeTarget", targetId=self._target)
+        self._browser.call("Target.disposeBrowserContext", **self._place)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import boto3
 import pytest
 import urllib3
 from access_keys import ACCOUNT, ADMIN, SECRET, TOKEN, WRITER, write_keys
-from web.browser import SCREENSHOTS, Tab, running_browser
+from web.browser import SCREENSHOTS, Browser, Tab
 from web.samples import HOSTILE
 from web.test_page import go, texts, violations
 
@@ -49,11 +49,16 @@ def endpoint() -> Iterator[LocalEndpoint]:
 
 
 @pytest.fixture
-def tab(endpoint: LocalEndpoint, tmp_path: Path) -> Iterator[Tab]:
-    with running_browser(tmp_path) as browser:
-        opened = Tab(browser)
-        opened.open(f"{endpoint.url}/_endpoint/#resources")
-        yield opened
+def blank(browser: Browser) -> Iterator[Tab]:
+    opened = Tab(browser)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tab(endpoint: LocalEndpoint, blank: Tab) -> Tab:
+    blank.open(f"{endpoint.url}/_endpoint/#resources")
+    return blank
 
 
 def test_it_shows_what_the_endpoint_holds(endpoint: LocalEndpoint, tab: Tab) -> None:
@@ -126,53 +131,49 @@ def locked(tmp_path: Path) -> Iterator[str]:
         yield f"{serving.url}/_endpoint/#resources"
 
 
-def test_it_signs_with_an_access_key(locked: str, tmp_path: Path) -> None:
-    with running_browser(tmp_path) as browser:
-        tab = Tab(browser)
-        tab.open(locked, width=500)
-        tab.wait("!document.getElementById('sign-in').hidden")
-        assert texts(tab, "#health") == ["!locked"]
-        assert "enter an access key" in texts(tab, "#notices")[0]
-        assert violations(tab) == []
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 500
-        tab.screenshot(SCREENSHOTS / "endpoint-locked-500.png")
-        sign_in(tab, "", SECRET)
-        assert texts(tab, "#sign-in-note") == ["Enter an access key id and its secret."]
-        for key_id, secret, refusal in (
-            ("AKIDNONE", SECRET, "The security token included in the request is invalid."),
-            (ADMIN, "another" * 5, "signature we calculated does not match"),
-            (WRITER, SECRET, "is not authorized to perform: endpoint:GET"),
-            ("ASIAADMIN", SECRET, "The security token included in the request is invalid."),
-        ):
-            sign_in(tab, key_id, secret)
-            tab.wait(f"document.getElementById('notices').textContent.includes('{refusal}')")
-            assert texts(tab, "#rows .name") == []
-        assert tab.evaluate("document.getElementById('tab-envoys').hidden")
-        for key_id, token in ((ADMIN, ""), ("ASIAADMIN", TOKEN)):
-            tab.call("Page.reload")
-            tab.wait("!document.getElementById('sign-in').hidden")
-            sign_in(tab, key_id, SECRET, token)
-            tab.wait("document.querySelectorAll('#rows [data-key]').length === 1")
-            assert texts(tab, "#health") == ["\u2713live"]
-            assert tab.evaluate("document.getElementById('sign-in').hidden")
-            assert not tab.evaluate("document.getElementById('tab-envoys').hidden")
-            # The secret is nowhere in the page or in the storage of the browser.
-            assert tab.evaluate("document.getElementById('secret').value") == ""
-            assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
-            assert tab.evaluate("document.cookie") == ""
-        assert tab.problems() == []
+def test_it_signs_with_an_access_key(locked: str, blank: Tab) -> None:
+    blank.open(locked, width=500)
+    blank.wait("!document.getElementById('sign-in').hidden")
+    assert texts(blank, "#health") == ["!locked"]
+    assert "enter an access key" in texts(blank, "#notices")[0]
+    assert violations(blank) == []
+    assert blank.evaluate("document.documentElement.scrollWidth") <= 500
+    blank.screenshot(SCREENSHOTS / "endpoint-locked-500.png")
+    sign_in(blank, "", SECRET)
+    assert texts(blank, "#sign-in-note") == ["Enter an access key id and its secret."]
+    for key_id, secret, refusal in (
+        ("AKIDNONE", SECRET, "The security token included in the request is invalid."),
+        (ADMIN, "another" * 5, "signature we calculated does not match"),
+        (WRITER, SECRET, "is not authorized to perform: endpoint:GET"),
+        ("ASIAADMIN", SECRET, "The security token included in the request is invalid."),
+    ):
+        sign_in(blank, key_id, secret)
+        blank.wait(f"document.getElementById('notices').textContent.includes('{refusal}')")
+        assert texts(blank, "#rows .name") == []
+    assert blank.evaluate("document.getElementById('tab-envoys').hidden")
+    for key_id, token in ((ADMIN, ""), ("ASIAADMIN", TOKEN)):
+        blank.call("Page.reload")
+        blank.wait("!document.getElementById('sign-in').hidden")
+        sign_in(blank, key_id, SECRET, token)
+        blank.wait("document.querySelectorAll('#rows [data-key]').length === 1")
+        assert texts(blank, "#health") == ["\u2713live"]
+        assert blank.evaluate("document.getElementById('sign-in').hidden")
+        assert not blank.evaluate("document.getElementById('tab-envoys').hidden")
+        # The secret is nowhere in the page or in the storage of the browser.
+        assert blank.evaluate("document.getElementById('secret').value") == ""
+        assert blank.evaluate("localStorage.length + sessionStorage.length") == 0
+        assert blank.evaluate("document.cookie") == ""
+    assert blank.problems() == []
 
 
-def test_without_tls_it_says_why_it_cannot_sign(locked: str, tmp_path: Path) -> None:
-    with running_browser(tmp_path) as browser:
-        tab = Tab(browser)
-        # As a browser does on a page over plain HTTP from another machine.
-        source = "Object.defineProperty(crypto, 'subtle', {value: undefined})"
-        tab.call("Page.addScriptToEvaluateOnNewDocument", source=source)
-        tab.open(locked)
-        tab.wait("document.getElementById('notices').textContent.includes('only over TLS')")
-        assert tab.evaluate("document.getElementById('sign-in').hidden")
-        assert tab.problems() == []
+def test_without_tls_it_says_why_it_cannot_sign(locked: str, blank: Tab) -> None:
+    # As a browser does on a page over plain HTTP from another machine.
+    source = "Object.defineProperty(crypto, 'subtle', {value: undefined})"
+    blank.call("Page.addScriptToEvaluateOnNewDocument", source=source)
+    blank.open(locked)
+    blank.wait("document.getElementById('notices').textContent.includes('only over TLS')")
+    assert blank.evaluate("document.getElementById('sign-in').hidden")
+    assert blank.problems() == []
 
 
 @pytest.mark.sample(1)

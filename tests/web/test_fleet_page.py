@@ -1,12 +1,10 @@
 """The page of a daemon of many targets in a real browser."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from web.browser import SCREENSHOTS, Browser, Tab, running_browser
+from web.browser import SCREENSHOTS, Browser, Tab
 from web.samples import HOSTILE, StillDaemon, calm
 from web.test_fleet_app import fleet
 from web.test_page import texts, violations
@@ -25,12 +23,6 @@ NAMES = ("prod-eu", "prod-us", f"prod {HOSTILE}")
 def named(name: str, **changes: Any) -> DaemonStatus:
     status = calm(**changes)
     return replace(status, target=replace(status.target, name=name))
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    with running_browser(tmp_path) as running:
-        yield running
 
 
 @pytest.mark.parametrize("width", [500, 1400])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web.browser import SCREENSHOTS, Browser, Tab, running_browser
+from web.browser import SCREENSHOTS, Browser, Tab
 from web.samples import COMMIT, HOSTILE, StillDaemon, calm, served, status
 from web.worlds import WORLDS, World
 
@@ -40,12 +40,6 @@ VIOLATIONS = f"""axe.run(document, {{runOnly: {json.dumps(RULES)}}}).then((found
 
 Show = Callable[..., Tab]
 TEXTS = "[...document.querySelectorAll({})].map((it) => it.textContent)"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_browser(tmp_path_factory.mktemp("browser")) as running:
-        yield running
 
 
 @pytest.fixture
