@@ -20,6 +20,7 @@ import forks
 import pytest
 from amounts import FULL, SEED, amount, left_out
 from coverage import Coverage
+from endpoint.postgresql import PostgreSQL, postgresql
 from forks import MEASURES_PROCESSES
 from hypothesis import HealthCheck, settings
 from hypothesis.strategies import text
@@ -124,6 +125,13 @@ def cli(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         return Run(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL server; its `new_database` gives each test a store of its own."""
+    with postgresql() as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from endpoint.postgresql import PostgreSQL, postgresql
+from endpoint.postgresql import PostgreSQL
 
 from reconciler.endpoint import LocalEndpoint
 
@@ -96,13 +96,6 @@ class Client:
     def tags(self, arn: str, more: str = "", signed: tuple[str, str] | None = None) -> Reply:
         path = f"/v20190125/tags?resourceArn={quote(arn, '')}{more}"
         return self.send("GET", path, signed=signed)
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[PostgreSQL]:
-    """A running PostgreSQL server; its `new_database` gives each test a store of its own."""
-    with postgresql() as server:
-        yield server
 
 
 @pytest.fixture(

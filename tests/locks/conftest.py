@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from amounts import amount
-from endpoint.postgresql import PostgreSQL, postgresql
 from moto import mock_aws
 
 from reconciler.locks.dynamodb import DynamoStore
@@ -67,13 +66,6 @@ class OneAtATime:
                 return call(**arguments)
 
         return locked
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[PostgreSQL]:
-    """Return a PostgreSQL server."""
-    with postgresql() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
