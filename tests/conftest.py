@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import forks
 import pytest
-from amounts import FULL, SEED, amount, left_out
+from amounts import FULL, SEED, amount, left_out, measuring
 from coverage import Coverage
 from endpoint.postgresql import PostgreSQL, postgresql
 from forks import MEASURES_PROCESSES
@@ -44,9 +44,6 @@ settings.load_profile("untimed")
 
 # As in the command: the modules of all tests are no garbage, and to search them takes long.
 gc.set_threshold(GC_THRESHOLD)
-
-# Markers that say whether the branches of a test are measured.
-MEASURING = ("measured", "unmeasured", "slow")
 
 # Fixtures with a server in a thread that many tests share. A thread that runs while nothing is
 # measured is not measured any more.
@@ -257,23 +254,21 @@ def _no_garbage() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure the branches of a test and of its processes as its markers say."""
-    measuring = Coverage.current()
-    if measuring is None:
+    coverage = Coverage.current()
+    if coverage is None:
         return (yield)
-    # The marker of a test counts before the one of its module.
-    marks = [mark.name for mark in item.iter_markers() if mark.name in MEASURING]
-    measured = marks[0] if marks else ""
+    measured = measuring(item)
     # A process takes twice as long if measured, and most enter no branch that others leave.
     config = None if measured == "measured" else os.environ.pop(MEASURES_PROCESSES)
     shares_server = not SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
     stopped = measured in {"slow", "unmeasured"} and not shares_server
     if stopped:
-        measuring.stop()
+        coverage.stop()
     try:
         return (yield)
     finally:
         if stopped:
-            measuring.start()
+            coverage.start()
         if config is not None:
             os.environ[MEASURES_PROCESSES] = config
 

@@ -58,6 +58,7 @@ def test_e25_the_bill_names_all_that_is_installed_with_hash_and_license() -> Non
     assert set().union(*needed.values()) == set(components)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("place", FETCHING)
 def test_e25_whatever_pip_fetches_is_pinned_by_a_hash(place: str) -> None:
     lines = (ROOT / place).read_text("utf-8").splitlines()

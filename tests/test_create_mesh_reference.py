@@ -95,7 +95,6 @@ def test_the_pages_sample_gets_the_pages_answer(endpoint: LocalEndpoint) -> None
     assert result == {"meshName": "ecs-mesh", "spec": {}, "status": {"status": "ACTIVE"}}
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
 def test_each_error_has_its_outcome_attempts_message_and_exit_code(
     error: Error, cli: Cli, write: Callable[[str, str], Path]

@@ -58,6 +58,7 @@ def commands() -> Iterator[list[str]]:
     yield server["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
 def test_every_command_is_one_that_the_command_line_takes(command: list[str]) -> None:
     words = 2 if command[0] == "envoy" else 1
@@ -116,6 +117,7 @@ def test_the_trial_reads_the_repository_of_the_checkout(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("name", "schema"),
     [
@@ -197,6 +199,7 @@ GITHUB_JOBS = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(("event", "job"), GITHUB_JOBS.items())
 def test_each_event_on_github_has_exactly_one_job(event: tuple[str, ...], job: str) -> None:
     values = {
@@ -223,6 +226,7 @@ GITLAB_JOBS = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(("event", "job"), GITLAB_JOBS.items())
 def test_each_event_on_gitlab_has_exactly_one_job(event: tuple[str, ...], job: str) -> None:
     values = {
@@ -360,6 +364,7 @@ def expressions() -> Iterator[str]:
         yield from (target["expr"] for target in panel["targets"])
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("expression", [*expressions()])
 def test_every_expression_selects_series_that_the_daemon_has(expression: str) -> None:
     revision = SourceRevision("c" * 40, "subject", "author")

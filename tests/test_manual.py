@@ -87,6 +87,7 @@ def test_every_behavior_has_its_row_and_every_row_its_behavior() -> None:
 
 
 @pytest.mark.unmeasured
+@pytest.mark.every_case
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_its_help_is_documented_once(command: str, cli: Cli) -> None:
     rows = re.findall(r"^\| `--([a-z-]+)[^|]*\| ([^|]+) \|", OPTIONS_PAGE, re.MULTILINE)

@@ -157,6 +157,7 @@ def assert_every_text_is_cheap(
         assert_linear(work, worst.of_size, sizes=sizes, floor=floor)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("name", sorted(PATTERNS))
 def test_e29_every_pattern_is_linear(name: str) -> None:
     pattern = PATTERNS[name]
@@ -166,7 +167,6 @@ def test_e29_every_pattern_is_linear(name: str) -> None:
         assert_every_text_is_cheap(pattern, method, texts=SCREENED)
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("pattern", "method"),
     [
@@ -200,7 +200,6 @@ def test_globs_are_matched_where_their_length_is_bounded() -> None:
     }
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("unit", ["*", "*a", "?", "[a]", "[!a-z]*", "**/"])
 def test_any_pattern_of_ignored_files_is_matched_in_linear_time(unit: str) -> None:
     name = "/".join(["a" * 255] * 3)

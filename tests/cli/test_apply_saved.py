@@ -191,7 +191,6 @@ ELSEWHERE: dict[str, tuple[dict[str, str], list[str], str]] = {
 
 
 @pytest.mark.unmeasured
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(("edit", "arguments", "words"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_e08_a_plan_for_elsewhere_is_refused(
     edit: dict[str, str],

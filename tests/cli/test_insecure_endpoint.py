@@ -47,7 +47,6 @@ def calls(endpoint: LocalEndpoint) -> dict[str, int]:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("given", GIVEN)
 def test_e05_plain_http_to_another_machine_is_refused_before_anything_is_sent(
     given: str,

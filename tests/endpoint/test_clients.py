@@ -89,7 +89,6 @@ def test_boto3_has_every_operation(served: LocalEndpoint) -> None:
         client.create_mesh(meshName="a/b")
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", [kind for kind in ORDER if kind != "Mesh"])
 def test_boto3_pages_through_every_kind(served: LocalEndpoint, kind: str) -> None:
     session = boto3.Session(SCOPE[0], "secret", region_name=SCOPE[1])

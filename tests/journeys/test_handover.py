@@ -129,7 +129,6 @@ def test_teardown_takes_an_empty_source_the_policy_and_the_number(
     assert "Applied: 3 deleted." in result.out
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("policy", Policy)
 def test_orphans_are_listed_under_every_policy(
     policy: Policy, write: Write, say: Say, here: Path

@@ -21,7 +21,6 @@ WORKERS = 4
 FEWEST_WITH_A_CHANGE = 20
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("worker", range(WORKERS))
 def test_one_run_leads_from_any_graph_to_any_other(
     worker: int, world: World, record_property: Callable[[str, object], None]

@@ -63,7 +63,6 @@ def creates(door: Direct, ours: Reconciler, wants: tuple[Desired, ...]) -> dict[
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_an_environment_that_comes_and_goes(
     door: Direct, record_property: Callable[[str, object], None]
@@ -78,7 +77,6 @@ def test_an_environment_that_comes_and_goes(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("door", MEMORIES, indirect=True)
 def test_a_route_that_makes_way_for_its_listener_over_and_over(door: Direct) -> None:
     ours = Reconciler(door)

@@ -138,7 +138,6 @@ def aws_url() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.sample(2)
 @pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("scheme", ["file", "postgresql", "dynamodb", "s3"])

@@ -30,7 +30,6 @@ def test_e29_no_manifest_takes_long(file: str, content: Content) -> None:
     assert_linear(read, lambda size: (file, content(size).encode()))
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(("file", "content"), ORDINARY.values(), ids=ORDINARY)
 def test_many_resources_take_as_long_as_they_are_many(file: str, content: Content) -> None:
     # Thousands of resources that are right take more time than text that is refused.

@@ -62,13 +62,11 @@ def show(items: Items) -> None:
     json_output.render_plan(shown, ExitCode.OK)
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("items", LONG.values(), ids=LONG)
 def test_no_text_in_a_plan_takes_long(items: Callable[[int], Items]) -> None:
     assert_linear(show, items)
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("items", MANY.values(), ids=MANY)
 def test_a_plan_takes_as_long_as_it_has_fields(items: Callable[[int], Items]) -> None:
     assert_linear(show, items, max_seconds=3)

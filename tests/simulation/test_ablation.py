@@ -329,6 +329,7 @@ def fresh() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.every_case
 @pytest.mark.parametrize("row", TABLE)
 def test_c6_c7_c8_every_guard_is_missed(row: Ablation, monkeypatch: pytest.MonkeyPatch) -> None:
     assert violations(run(row.schedule)) == []

@@ -139,7 +139,6 @@ def changes(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", API.kinds)
 def test_what_the_service_refuses_is_refused_before(kind: str) -> None:
     operation = API.operations[f"Create{kind}"]
