@@ -29,12 +29,12 @@ CALL_SECONDS = 1.0
 DAEMONS = 5
 ROUND_SECONDS, TROUBLE_SECONDS = 10.0, 8.0
 ACCOUNTS = [str(600000000000 + number) for number in range(
-    amount("targets that five daemons share", test=12, full=100)
+    amount("targets that five daemons share", test=6, full=100)
 )]  # fmt: skip
 # Two cores are busy with an edit of 100 targets every two seconds.
 TERM, INTERVAL, EDIT_SECONDS = (4.0, 2.0, 2.0) if len(ACCOUNTS) < 100 else (6.0, 10.0, 5.0)
 PROMISE = 2 * TERM + INTERVAL
-ROUNDS = amount("rounds of trouble for daemons of a fleet", test=3, full=18)
+ROUNDS = amount("rounds of trouble for daemons of a fleet", test=1, full=18)
 SHIFTED_CLOCK = Path(__file__).with_name("shifted_clock.py")
 _PORT = re.compile(r'"port": ?(\d+)')
 _CONFIG = """

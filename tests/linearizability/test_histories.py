@@ -20,8 +20,8 @@ from linearizability.routers import violation
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-HISTORIES = amount("histories of three endpoints on PostgreSQL", test=16, full=2000)
-KILLS = amount("histories of them in which a process is killed", test=2, full=300)
+HISTORIES = amount("histories of three endpoints on PostgreSQL", test=8, full=2000)
+KILLS = amount("histories of them in which a process is killed", test=1, full=300)
 # Another PostgreSQL for each part, so that several workers share the histories.
 PART = min(HISTORIES, 200)
 ON_SQLITE = amount("histories of an endpoint on SQLite", test=3, full=200)
