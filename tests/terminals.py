@@ -11,6 +11,8 @@ from pathlib import Path
 
 import forks
 
+TIMEOUT_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -58,17 +60,24 @@ def run_on_terminal(
 
 
 @contextmanager
-def at_terminal(here: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """Run ``reconciler`` in ``here``, and yield its process and the terminal of its streams."""
+def at_terminal(
+    here: Path, *arguments: str, program: Path | None = None
+) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Run ``reconciler`` in ``here``, and yield its process and the terminal of its streams.
+
+    It is killed if it still runs at the end.
+    """
     terminal, inner = pty.openpty()
     environment = {**os.environ, "TERM": "xterm"}
     streams = {"stdin": inner, "stdout": inner, "stderr": inner}
-    try:
-        with forks.start(*arguments, cwd=here, env=environment, **streams) as process:
-            os.close(inner)
+    with forks.start(*arguments, program=program, cwd=here, env=environment, **streams) as process:
+        os.close(inner)
+        try:
             yield process, terminal
-    finally:
-        os.close(terminal)
+            process.wait(TIMEOUT_SECONDS)
+        finally:
+            os.close(terminal)
+            process.kill()
 
 
 def read_until(terminal: int, text: bytes) -> bytes:

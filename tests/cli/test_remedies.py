@@ -7,16 +7,18 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forks
 import pytest
 from amounts import amount
+from cli.asking import ASKING
 from conftest import Cli, Start, Write
 from daemons import ended, told_of
 from manifest_text import mesh_yaml
 from servers import Answer, scripted
+from terminals import at_terminal
 
 from reconciler.cli.command_table import COMMANDS
 from reconciler.cli.hints import COMMAND_HINTS, OPTION_HINTS
@@ -444,26 +446,15 @@ def test_no_region_shows_where_to_set_it(
     )
 
 
-# Applies in one process, which starts faster than one process for each apply.
-APPLY = """
-import sys
-from reconciler.cli.main import main
-for _ in range(int(sys.argv[1])):
-    print("exit code", main(sys.argv[2:]), flush=True)
-"""
 QUESTION = b"Apply this plan? [y/N]: "
 INTERRUPTED = amount("questions of apply that are answered by Ctrl-C", test=5, full=20)
 
 
-def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
+def answered(here: Path, answer: bytes, count: int, *arguments: str) -> list[bytes]:
     """Answer each of ``count`` questions of apply at once, and return the output after each."""
-    process, terminal = pty.fork()
-    if process == 0:  # pragma: no cover  # the child becomes the command
-        # Ignored if these tests run in the background of a shell.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execv(sys.executable, [sys.executable, "-c", APPLY, str(count), "apply", *arguments])
     seen, outputs, deadline = b"", [], time.monotonic() + 60
-    try:
+    asking = (str(count), "apply", *arguments)
+    with at_terminal(here, *asking, program=ASKING) as (_, terminal):
         for _ in range(count):
             for end in (QUESTION, b"exit code "):
                 while end not in seen or not seen.endswith((QUESTION, b"\n")):
@@ -475,12 +466,6 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
                     seen = b""
             outputs.append(seen.replace(b"\r\n", b"\n"))
             seen = b""
-    except BaseException:
-        os.kill(process, signal.SIGKILL)
-        raise
-    finally:
-        os.waitpid(process, 0)
-        os.close(terminal)
     return outputs
 
 
@@ -499,10 +484,10 @@ def answered(answer: bytes, count: int, *arguments: str) -> list[bytes]:
     ids=["Ctrl-C", "Ctrl-D", "another word"],
 )
 def test_a_key_pressed_as_the_question_appears_applies_nothing(
-    key: bytes, count: int, expected: bytes, write: Write, endpoint: LocalEndpoint
+    key: bytes, count: int, expected: bytes, here: Path, write: Write, endpoint: LocalEndpoint
 ) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
-    outputs = answered(key, count, "--endpoint-url", endpoint.url, "--owner", "o")
+    outputs = answered(here, key, count, "--endpoint-url", endpoint.url, "--owner", "o")
     assert [output for output in outputs if not output.endswith(expected)] == []
 
 
@@ -519,23 +504,14 @@ def test_progress_without_color(
     write("manifests/a.yaml", mesh_yaml("a"))
     terminal, inner = pty.openpty()
     try:
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "reconciler",
-                "apply",
-                "--target",
-                "local",
-                "--auto-approve",
-                *options,
-            ],
+        done = forks.run(
+            *("apply", "--target", "local", "--auto-approve", *options),
             cwd=here,
             env={**os.environ, "TERM": "xterm", **environment},
             stdout=subprocess.DEVNULL,
             stderr=inner,
-            check=True,
         )
+        assert done.returncode == 0
         seen = os.read(terminal, 1 << 16)
     finally:
         os.close(inner)
