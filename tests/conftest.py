@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -221,8 +222,9 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collect the tests; one worker measures it, because all collect the same."""
+    _begin_elsewhere(session.config)
     with _no_garbage():
         measuring = Coverage.current()
         if measuring is None:
@@ -238,6 +240,22 @@ def pytest_collection() -> Generator[None, object, object]:
                 importlib.import_module(module.name)
             if stopped:
                 measuring.start()
+
+
+def _begin_elsewhere(config: pytest.Config) -> None:
+    """Let each worker begin with other modules, so that each compiles a part of them for all.
+
+    In a new checkout, that is most of the time of the collection. Then pytest-randomly sorts the
+    modules, which must be in the same order in all workers.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count == 1 or config.args != ["tests"] or not config.pluginmanager.hasplugin("randomly"):
+        return
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    places = [it for it in Path(__file__).parent.iterdir() if re.match(r"test_|[a-z]+$", it.name)]
+    places.sort(key=lambda it: (len([*it.rglob("*.py")]), it.name))
+    own = places[number::count]
+    config.args = [*map(str, own), *(str(it) for it in places if it not in own)]
 
 
 @contextmanager

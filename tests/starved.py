@@ -24,7 +24,8 @@ from reconciler.cli.main import main
 
 STARVED = Path(__file__)
 TIMEOUT_SECONDS = 60
-PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24
+CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 21, 24
+CAPABILITY_VERSION_3 = 0x20080522
 
 
 def few_files(number: int) -> None:
@@ -43,12 +44,22 @@ def few_threads(number: int) -> None:
     capabilities that lift the limit, and with a real user id of its own, whose threads are counted.
     """
     if os.getuid() == 0:
-        for capability in (CAP_SYS_ADMIN, CAP_SYS_RESOURCE):
-            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+        drop_capabilities(CAP_SYS_ADMIN, CAP_SYS_RESOURCE)
         os.setresuid(100_000 + os.getpid(), 0, 0)
     elif number > 1:
         number += len([task for task in Path("/proc").glob("[0-9]*/task/*") if is_ours(task)])
     resource.setrlimit(resource.RLIMIT_NPROC, (number, number))
+
+
+def drop_capabilities(*numbers: int) -> None:
+    """Give up capabilities with a number below 32."""
+    libc, header = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    # Those that are effective, permitted and inheritable, and the same again for larger numbers.
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    for index in range(3):
+        sets[index] &= ~sum(1 << number for number in numbers)
+    assert libc.capset(header, sets) == 0
 
 
 def is_ours(task: Path) -> bool:
