@@ -32,6 +32,7 @@ class RolloutWorld:
         self._more = more
         self._urls = dict(zip(WAVES, urls, strict=True))
         self._before = dict.fromkeys(WAVES, 0)
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def configure(self, more: str = "", *, first: str = "") -> None:
         """Write reconciler.toml; ``more`` is of the table [rollout]."""
@@ -59,8 +60,7 @@ class RolloutWorld:
         """Return the versions of the meshes of each target of a wave."""
         found = []
         for region in REGIONS:
-            with self.client(wave, region) as client:
-                listed = client.list_meshes()["meshes"]
+            listed = self._client(wave, region).list_meshes()["meshes"]
             found.append({mesh["meshName"]: mesh["version"] for mesh in listed})
         return found
 
@@ -68,26 +68,24 @@ class RolloutWorld:
         """Return the values of the tag ``step`` of all meshes of a wave; "" without a mesh."""
         found = set()
         for region in REGIONS:
-            with self.client(wave, region) as client:
-                meshes = client.list_meshes()["meshes"]
-                tags = [
-                    client.list_tags_for_resource(resourceArn=mesh["arn"])["tags"]
-                    for mesh in meshes
-                ]
+            client = self._client(wave, region)
+            meshes = client.list_meshes()["meshes"]
+            tags = [
+                client.list_tags_for_resource(resourceArn=mesh["arn"])["tags"] for mesh in meshes
+            ]
             found |= {tag["value"] for row in tags for tag in row if tag["key"] == "step"}
             found |= set() if meshes else {""}
         return found
 
     def change(self, wave: str, region: str, mesh: str) -> None:
         """Change a mesh of one target behind our back."""
-        with self.client(wave, region) as client:
-            client.update_mesh(meshName=mesh, spec={"egressFilter": {"type": "ALLOW_ALL"}})
+        spec = {"egressFilter": {"type": "ALLOW_ALL"}}
+        self._client(wave, region).update_mesh(meshName=mesh, spec=spec)
 
     def delete(self, wave: str, region: str, *meshes: str) -> None:
         """Delete meshes of one target behind our back."""
-        with self.client(wave, region) as client:
-            for mesh in meshes:
-                client.delete_mesh(meshName=mesh)
+        for mesh in meshes:
+            self._client(wave, region).delete_mesh(meshName=mesh)
 
     def fail(self, wave: str, operation: str) -> None:
         """Let an operation fail at a wave."""
@@ -99,17 +97,19 @@ class RolloutWorld:
         """End the faults of a wave."""
         urllib3.request("DELETE", f"{self._urls[wave]}/_endpoint/faults")
 
-    @contextmanager
-    def client(self, wave: str, region: str) -> Iterator[Any]:
-        """Yield a client of one target, for changes behind our back."""
-        client = boto3.client(
-            "appmesh", endpoint_url=self._urls[wave], region_name=region,
-            aws_access_key_id=self._account, aws_secret_access_key="any",
-        )  # fmt: skip
-        try:
-            yield client
-        finally:
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
             client.close()
+
+    def _client(self, wave: str, region: str) -> Any:
+        """Return the client of one target, which is kept: to make one takes long."""
+        if (wave, region) not in self._clients:
+            self._clients[wave, region] = boto3.client(
+                "appmesh", endpoint_url=self._urls[wave], region_name=region,
+                aws_access_key_id=self._account, aws_secret_access_key="any",
+            )  # fmt: skip
+        return self._clients[wave, region]
 
     def _writes(self, url: str) -> int:
         calls: dict[str, int] = urllib3.request("GET", f"{url}/_endpoint/calls").json()["calls"]
@@ -123,5 +123,6 @@ def rollout_world(directory: Path, account: str, more: str = "") -> Iterator[Rol
     with ExitStack() as opened:
         urls = [opened.enter_context(LocalEndpoint(None)).url for _ in WAVES]
         world = RolloutWorld(directory, urls, account, more)
+        opened.callback(world.close)
         world.configure()
         yield world

@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +64,33 @@ def write_targets(write: Write, url: str, policy: str = "sync", more: str = "") 
     write("reconciler.toml", FLEET.format(url=url, policy=policy) + more)
 
 
-def meshes(url: str, account: str) -> dict[str, int]:
-    """Return the meshes of an account, with their versions."""
-    client = boto3.client(
-        "appmesh", endpoint_url=url, region_name="eu-west-1",
-        aws_access_key_id=account, aws_secret_access_key="any",
-    )  # fmt: skip
-    try:
-        return {mesh["meshName"]: mesh["version"] for mesh in client.list_meshes()["meshes"]}
-    finally:
+def all_meshes(url: str) -> list[dict[str, int]]:
+    """Return the meshes of each account, with their versions."""
+    with clients(url) as opened:
+        return [meshes(client) for client in opened]
+
+
+def meshes(client: Any) -> dict[str, int]:
+    return {mesh["meshName"]: mesh["version"] for mesh in client.list_meshes()["meshes"]}
+
+
+@contextmanager
+def clients(url: str) -> Iterator[list[Any]]:
+    """Yield a client of each account."""
+    opened = [
+        boto3.client(
+            "appmesh", endpoint_url=url, region_name="eu-west-1",
+            aws_access_key_id=account, aws_secret_access_key="any",
+        )
+        for account in ACCOUNTS.values()
+    ]  # fmt: skip
+    yield opened
+    for client in opened:
         client.close()
 
 
 def converge(url: str, version: int) -> None:
     """Wait until the mesh has this version in all accounts."""
     wanted = [{"a": version}] * len(ACCOUNTS)
-    eventually(lambda: [meshes(url, account) for account in ACCOUNTS.values()] == wanted)
+    with clients(url) as opened:
+        eventually(lambda: [meshes(client) for client in opened] == wanted)

@@ -18,8 +18,8 @@ from journeys.fleets import (
     OTHER,
     Fleet,
     StartFleet,
+    all_meshes,
     converge,
-    meshes,
     write_targets,
 )
 from manifest_text import mesh_yaml
@@ -107,7 +107,7 @@ def test_deletes_of_all_targets_share_the_budget_of_an_hour(
     write("manifests/a.yaml", mesh_yaml("a"))
     eventually(lambda: all(row["cycle"] == 2 for row in fleet.targets().values()))
     eventually(lambda: fleet.health(*NAMES) == {"in sync", "withheld"})
-    left = [meshes(endpoint.url, account) for account in ACCOUNTS.values()]
+    left = all_meshes(endpoint.url)
     assert sorted(map(len, left)) == [1, 1, 2]
     withheld = NAMES[[len(names) for names in left].index(2)]
     shown = cli("status", "--url", fleet.url, "--target", withheld)
@@ -232,7 +232,7 @@ def test_a_target_without_owner_ends_the_daemon_before_anything_runs(
     refused = cli("run", "--all-targets")
     assert refused.code == 64
     assert "no owner given" in refused.err
-    assert [meshes(endpoint.url, account) for account in ACCOUNTS.values()] == [{}, {}, {}]
+    assert all_meshes(endpoint.url) == [{}, {}, {}]
 
 
 def test_two_targets_that_own_the_same_resources_end_the_daemon_before_anything_runs(
@@ -247,7 +247,7 @@ def test_two_targets_that_own_the_same_resources_end_the_daemon_before_anything_
         "reconciler: shop-one and other have the same account, region and owner, so each would"
         " delete the resources of the other: give each of them its own owner\n"
     )
-    assert [meshes(endpoint.url, account) for account in ACCOUNTS.values()] == [{}, {}, {}]
+    assert all_meshes(endpoint.url) == [{}, {}, {}]
 
 
 def test_a_defect_in_one_loop_ends_the_daemon_loudly(
