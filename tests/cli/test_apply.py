@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import urllib3
 from amounts import amount
 from conftest import Cli
-from daemons import told_of
+from daemons import eventually, told_of
 from manifest_text import mesh_yaml
 from terminals import run_on_terminal
 
@@ -57,10 +56,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     # Long enough to notice the call and send the signal, on a busy machine too.
     break_(endpoint, fault="delay", seconds=3)
     process = forks.start(*command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not created(endpoint):
-        assert time.monotonic() < deadline, "it never began"
-        time.sleep(0.01)
+    eventually(lambda: created(endpoint) > 0)
     process.send_signal(number)
     told_of(process, "reconciler: stopping when the calls in progress have ended")
     # A terminal that is closed meanwhile changes nothing.
@@ -83,10 +79,7 @@ def test_p03_under_nohup_a_closed_terminal_stops_nothing(
         ["nohup", sys.executable, "-m", "reconciler", *command], cwd=here, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not created(endpoint):
-        assert time.monotonic() < deadline, "it never began"
-        time.sleep(0.01)
+    eventually(lambda: created(endpoint) > 0)
     process.send_signal(signal.SIGHUP)
     out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err) == (0, "")
