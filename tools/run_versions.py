@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -66,6 +67,7 @@ def supported() -> list[str]:
     return [f"3.{version}" for version in versions if version]
 
 
+@cache
 def interpreters() -> dict[str, dict[str, Any]]:
     """Return the newest CPython of this machine for each version, such as 3.12."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
