@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +147,7 @@ class Terraform:
     """Terraform in a folder of its own, which installs from a mirror and asks nobody."""
 
     def __init__(self, folder: Path, plugins: Path) -> None:
-        self.folder = folder
+        self.folder, self.plugins = folder, plugins
         settings = folder / "settings.tfrc"
         settings.write_text(
             f'provider_installation {{ filesystem_mirror {{ path = "{plugins}" }} }}\n'.replace(
@@ -169,6 +172,24 @@ class Terraform:
         )
         assert done.returncode == expected, done.stdout + done.stderr
         return done.stdout
+
+    @contextmanager
+    def one_provider(self) -> Iterator[None]:
+        """Let all commands use one process of the provider; each would start it several times."""
+        program = next((self.plugins / PROVIDER).rglob("terraform-provider-aws*"))
+        process = subprocess.Popen(
+            [program, "-debug"], env=self.environment, stdout=subprocess.PIPE, text=True
+        )
+        with process:
+            try:
+                assert process.stdout
+                found = (re.search(r"(TF_REATTACH_\w+)='(.*)'", line) for line in process.stdout)
+                name, value = next(filter(None, found)).groups()
+                self.environment[name] = value
+                yield
+                del self.environment[name]
+            finally:
+                process.terminate()
 
     def configure(
         self, url: str, resources: Any, *, account: str = "123456789012", **provider: Any
