@@ -476,6 +476,7 @@ def test_a_comment_of_many_targets_has_each_graph_once() -> None:
     assert text.count("```mermaid\nflowchart LR\n") == 2
 
 
+@pytest.mark.unmeasured
 def test_graphs_of_many_targets_share_what_the_changes_leave() -> None:
     graphs = {f"t{number:03}": resource_graph(shop(number + 3)) for number in range(100)}
     text = fleet_comment(graphs)
