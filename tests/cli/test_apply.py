@@ -71,6 +71,7 @@ def test_p02_an_interrupted_apply_ends_its_call_begins_none_and_says_so(
     ) in out
 
 
+@pytest.mark.unmeasured
 def test_p03_under_nohup_a_closed_terminal_stops_nothing(
     command: list[str], endpoint: LocalEndpoint, here: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_plan_shows_how_much_of_the_target_is_read(
     assert b"\x1b" not in shown.piped
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("fast", "counts"), [(True, "1 failed, 2 skipped"), (False, "2 created")])
 def test_with_fail_fast_a_failure_is_the_last_thing_that_is_begun(
     fast: bool, counts: str, command: list[str], endpoint: LocalEndpoint, cli: Cli

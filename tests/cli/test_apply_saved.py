@@ -83,6 +83,7 @@ def names(client: Any) -> set[str]:
     return {mesh["meshName"] for mesh in client.list_meshes()["meshes"]}
 
 
+@pytest.mark.unmeasured
 def test_a_saved_plan_as_a_path_names_the_option(
     there: Verb, write: Write, endpoint: LocalEndpoint
 ) -> None:
@@ -292,6 +293,7 @@ def test_where_nobody_says_the_account_what_is_owned_tells(
     assert "mesh/b: created" in apply_saved().out
 
 
+@pytest.mark.unmeasured
 def test_on_the_local_target_the_port_may_change_and_the_owner_comes_from_the_plan(
     cli: Cli, write: Write, here: Path
 ) -> None:
@@ -349,6 +351,7 @@ def test_a_run_that_may_only_observe_applies_no_saved_plan(
     assert "nothing was applied: the policy of target" in result.err
 
 
+@pytest.mark.unmeasured
 def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other(
     write: Write, there: Verb, endpoint: LocalEndpoint
 ) -> None:
@@ -370,6 +373,7 @@ def test_s11_a_fingerprint_lets_through_the_plan_that_was_agreed_to_and_no_other
     assert writes(endpoint) == {"CreateMesh": 2}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 @pytest.mark.usefixtures("every_change")
 def test_show_prints_what_plan_printed_and_reaches_nothing(
@@ -397,6 +401,7 @@ def test_show_prints_what_plan_printed_and_reaches_nothing(
     assert result.stdout.splitlines()[-1] == "0 False False"
 
 
+@pytest.mark.unmeasured
 def test_a_plan_that_holds_something_back_is_saved_and_applied_without_it(
     write: Write, there: Verb, apply_saved: Verb, cli: Cli, by_hand: Any
 ) -> None:

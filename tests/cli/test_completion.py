@@ -41,6 +41,7 @@ def manifests(write: Write) -> None:
     write("manifests/b.yaml", mesh_yaml("shop"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "words",
     [
@@ -77,6 +78,7 @@ def test_valid_keys_complete_beside_an_invalid_manifest(complete: Complete, writ
     assert complete("describe", "m") == ["mesh/pay"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["a;id", "`id`", "a b", "a|b", "a&b", "a>b", "~a", "'a"])
 def test_names_that_a_shell_would_read_otherwise_do_not_complete(
     name: str, complete: Complete, write: Write

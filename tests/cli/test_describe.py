@@ -31,6 +31,7 @@ def say(cli: Cli, endpoint: LocalEndpoint) -> Say:
     return run
 
 
+@pytest.mark.unmeasured
 def test_one_screen_says_all_of_it(write: Write, say: Say, by_hand: Any) -> None:
     until = "{until: 2020-01-01T00:00:00Z, reason: load}"
     path = "manifests/a.yaml"

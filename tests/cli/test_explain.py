@@ -18,6 +18,7 @@ def test_every_code_has_its_entry_and_every_entry_its_code() -> None:
     assert set(EXIT_CODES) == set(ExitCode)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("code", WITH_MANIFEST, ids=lambda code: code.number)
 def test_the_example_leads_to_its_code(code: Code, cli: Cli, write: Write) -> None:
     explanation = DIAGNOSTICS[code]

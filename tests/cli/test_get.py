@@ -37,6 +37,7 @@ def live(by_hand: Any) -> Any:
     return by_hand
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("live")
 def test_the_table_has_a_row_for_each_resource(get: Get) -> None:
     result = get()
@@ -54,6 +55,7 @@ def test_the_table_has_a_row_for_each_resource(get: Get) -> None:
     assert counts == "3 resources: 2 owned by another, platform, 1 without an owner."
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
@@ -81,6 +83,7 @@ def test_the_machine_formats_have_the_whole_resource(get: Get) -> None:
     assert all(resource[name] in wide for name in ("account", "arn", "uid", "created"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("live")
 def test_hostile_values_move_no_cursor(get: Get) -> None:
     for line in get("--format", "yaml").out.splitlines():
@@ -104,6 +107,7 @@ def test_a_resource_that_cannot_be_read_is_a_row_and_exit_1(
     assert "could not be read" in document["resources"][0]["error"]
 
 
+@pytest.mark.unmeasured
 def test_an_empty_target_has_no_rows(get: Get) -> None:
     assert get().out.splitlines()[1:] == ["0 resources."]
     assert get("--format", "yaml").out == ""

@@ -23,6 +23,7 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_groups_examples_and_exit_codes(command: str, cli: Cli) -> None:
     result = cli(command, "--help")
@@ -65,6 +66,7 @@ def test_top_level_help_has_every_command_in_its_group(cli: Cli) -> None:
     assert all(len(f"  {'':9}  {command.summary}") <= 78 for command in COMMANDS.values())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "example",
     [*EXAMPLES, *(example for command in COMMANDS.values() for example in command.examples)],

@@ -27,6 +27,7 @@ def runs(cli: Cli, *arguments: str) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.unmeasured
 def test_a_run_that_writes_is_listed_and_shown(
     cli: Cli, write: Write, where: tuple[str, ...]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_mistyped_history_is_no_empty_one(
     assert words in result.err
 
 
+@pytest.mark.unmeasured
 def test_an_empty_history_records_nothing(
     cli: Cli, write: Write, where: tuple[str, ...], here: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_run_that_could_not_start_has_its_error(
     assert cli("history", str(run["run"])).code == 0
 
 
+@pytest.mark.unmeasured
 def test_a_saved_plan_that_could_not_be_checked_made_no_change(
     cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint
 ) -> None:
@@ -184,6 +187,7 @@ def set_fault(endpoint: LocalEndpoint, **fault: object) -> None:
     urllib3.request("PUT", f"{endpoint.url}/_endpoint/faults", json={"faults": [fault]})
 
 
+@pytest.mark.unmeasured
 def test_a_single_cycle_is_recorded_with_its_end(
     cli: Cli, write: Write, where: tuple[str, ...], endpoint: LocalEndpoint, here: Path
 ) -> None:
@@ -284,6 +288,7 @@ def test_a_history_that_cannot_be_written_stops_no_run(
     assert result.err.count("the history in history cannot be written: ") == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_a_daemon_records_drift_that_it_repairs_and_each_problem_once(
     cli: Cli, write: Write, start: Start, live: object, endpoint: LocalEndpoint, here: Path

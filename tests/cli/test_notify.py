@@ -105,6 +105,7 @@ def test_a_daemon_notifies_of_drift_and_of_its_repair(
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_an_outage_of_many_meshes_is_one_alert_and_one_recovery(
     write: Write, start: Start, endpoint: LocalEndpoint

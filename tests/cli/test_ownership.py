@@ -60,6 +60,7 @@ def test_adopt_marks_what_is_as_its_manifest_says_and_leaves_what_differs(
     assert (again.code, "No changes." in again.out) == (0, True)
 
 
+@pytest.mark.unmeasured
 def test_adopt_with_accepted_changes_is_one_run(
     write: Write, say: Callable[..., Run], by_hand: Any
 ) -> None:
@@ -128,6 +129,7 @@ def test_release_takes_our_tags_off_and_deletes_nothing(
     assert "mesh/a  foreign: it exists without an owner tag" in say("plan").out
 
 
+@pytest.mark.unmeasured
 def test_release_in_json_says_nothing_else(write: Write, say: Callable[..., Run]) -> None:
     write("manifests/a.yaml", mesh_yaml("a"))
     say("apply")

@@ -38,6 +38,7 @@ def test_a_key_that_reads_plans_and_one_that_writes_applies(
     assert cli("plan", *target, "--detailed-exitcode").code == 0
 
 
+@pytest.mark.unmeasured
 def test_a_wrong_secret_is_one_line_with_a_remedy(
     cli: Cli, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ def test_a_route_gets_its_port_before_its_router_another_listener(
     assert cli("plan", *where[:-1], "--detailed-exitcode").code == 0
 
 
-@pytest.mark.measured
+@pytest.mark.unmeasured
 def test_a_mesh_owner_that_is_the_own_account_is_refused_and_deletes_nothing(
     cli: Cli, write: Write, endpoint: LocalEndpoint, live: Any
 ) -> None:

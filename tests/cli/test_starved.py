@@ -130,6 +130,7 @@ def test_a_daemon_without_a_thread_to_watch_files_in_looks_at_them(
     assert ended(process, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("threads", [1, 3])
 def test_with_few_threads_fewer_calls_are_made_at_a_time_and_all_of_them(
     here: Path, write: Write, endpoint: LocalEndpoint, by_hand: object, threads: int

@@ -137,6 +137,7 @@ def test_without_an_index_of_tags_what_may_be_ours_is_shown_too(
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("removed")
 def test_every_list_that_failed_is_shown_and_what_others_show_is_used(
     say: Say, breaks: Break, write: Write
@@ -150,6 +151,7 @@ def test_every_list_that_failed_is_shown_and_what_others_show_is_used(
     assert "! virtual-node/m/b  guard: nothing is deleted because " in result.out
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.usefixtures("removed")
 @pytest.mark.parametrize(

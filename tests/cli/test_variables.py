@@ -10,6 +10,7 @@ from manifest_text import mesh_yaml
 Write = Callable[[str, str], Path]
 
 
+@pytest.mark.unmeasured
 def test_an_option_counts_before_a_file_and_a_file_before_the_environment(
     cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ def test_variables_that_cannot_be_understood_are_64(
     assert words in result.err
 
 
+@pytest.mark.unmeasured
 def test_the_daemon_takes_variables_too(cli: Cli, write: Write) -> None:
     write("manifests/a.yaml", mesh_yaml("$STAGE"))
     assert cli("run", "--once", "--target", "local", "--var", "STAGE=a").code == 0

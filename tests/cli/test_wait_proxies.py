@@ -112,6 +112,7 @@ def is_settled(server: EnvoyServer) -> bool:
     return bool(rows) and not any(row["is_behind"] for row in rows)
 
 
+@pytest.mark.unmeasured
 def test_apply_returns_when_the_proxy_has_acknowledged(
     apply: Callable[..., Run], server: EnvoyServer, socket: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_apply_returns_when_the_proxy_has_acknowledged(
         assert "acknowledged" not in done.out
 
 
+@pytest.mark.unmeasured
 def test_a_proxy_that_rejects_the_change_is_named(
     apply: Callable[..., Run], server: EnvoyServer, socket: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_proxy_that_rejects_the_change_is_named(
     assert "virtual-node/m/a (no such port)" in done.err
 
 
+@pytest.mark.unmeasured
 def test_proxies_without_a_node_or_of_another_account_are_not_waited_for(
     apply: Callable[..., Run], server: EnvoyServer, socket: Path
 ) -> None:
@@ -183,6 +186,7 @@ def test_every_url_of_the_target_is_asked(
     assert "wrote" not in done.out
 
 
+@pytest.mark.unmeasured
 def test_a_server_that_is_lost_during_the_wait_has_acknowledged_nothing(
     apply: Callable[..., Run], server: EnvoyServer, endpoint: LocalEndpoint
 ) -> None:

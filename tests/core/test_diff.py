@@ -33,6 +33,7 @@ values = st.recursive(
 objects = st.dictionaries(st.sampled_from(["a", "b/c", "~d", "e"]), values, max_size=4)
 
 
+@pytest.mark.unmeasured
 @given(objects, objects)
 @example({"a": [1]}, {"b": [1]})  # a move
 def test_a_patch_leads_from_one_side_to_the_other(before: Spec, after: Spec) -> None:

@@ -275,6 +275,7 @@ def test_a_member_that_stops_hands_over_before_its_term_is_over(draw: random.Ran
     assert [(it.name, it.is_self) for it in second.member.summaries()] == [(second.name, True)]
 
 
+@pytest.mark.unmeasured
 def test_targets_of_a_member_that_dies_are_taken_within_two_terms(draw: random.Random) -> None:
     for _ in range(10):
         world = World()

@@ -156,6 +156,7 @@ def test_everything_refused(
     assert "ListTagsForResource of mesh/a: AccessDeniedException" in half["read mesh"][1]
 
 
+@pytest.mark.unmeasured
 def test_what_was_listed_and_is_not_found_is_no_permission(
     doctor: Callable[..., Run], endpoint: LocalEndpoint, by_hand: Any
 ) -> None:

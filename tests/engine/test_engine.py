@@ -426,6 +426,7 @@ def test_a_conflict_that_cannot_be_looked_into_has_failed() -> None:
     assert "no answer" in outcome.reason
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -708,6 +709,7 @@ def many(number: int, kind: str) -> list[Desired]:
     return [desired(f"m{count:03}", egress(kind)) for count in range(number)]
 
 
+@pytest.mark.unmeasured
 def test_c9_many_updates_are_re_checked_by_lists_and_each_deletion_by_a_look() -> None:
     target = FakeTarget()
     cycle(target, *many(250, "DROP_ALL"), desired("gone", DROP))

@@ -46,6 +46,7 @@ def test_export_writes_each_proxy_once(cli: Cli, here: Path) -> None:
     assert again.out == "Exported 3 proxies, 0 of them changed.\n"
 
 
+@pytest.mark.unmeasured
 def test_the_export_of_the_live_resources_is_that_of_their_manifests(
     cli: Cli, endpoint: LocalEndpoint
 ) -> None:
@@ -241,6 +242,7 @@ def exporting(here: Path, *more: str) -> subprocess.Popen[str]:
     return forks.start(*arguments, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_watch_follows_the_live_resources(
     cli: Cli, here: Path, write: Write, endpoint: LocalEndpoint

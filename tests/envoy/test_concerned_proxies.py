@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from amounts import amount
 from builders import desired as declared
 from conftest import Cli, Write
@@ -14,6 +15,8 @@ from reconciler.core.planning.proxies import proxies_by_change
 from reconciler.endpoint import LocalEndpoint
 from reconciler.envoy.snapshot import Snapshot
 from reconciler.envoy.translate import Translator
+
+pytestmark = pytest.mark.unmeasured
 
 CHANGES = amount("changes of random meshes for Envoy", test=8, full=500)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

@@ -57,6 +57,7 @@ NODE = cloud_shop()["virtual-node/m/b"]
 TARGETS = {"weightedTargets": [{"virtualNode": "b", "weight": 7}]}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("specs", "instances"),
     [
@@ -133,6 +134,7 @@ def test_a_node_that_does_not_exist_has_no_proxy() -> None:
         translate_proxy(context, key("virtual-node/m/absent"))
 
 
+@pytest.mark.unmeasured
 @given(st.lists(random_snapshots(), min_size=2, max_size=3), st.data())
 @settings(max_examples=CHANGES, suppress_health_check=SLOW)
 def test_any_changes_lead_to_the_translation_of_the_last_snapshot(

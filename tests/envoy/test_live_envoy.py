@@ -98,6 +98,7 @@ def test_traffic_follows_the_weights_and_no_replaced_node_fails_a_request(
     expect_no_failure(loaded, record_property, f"{REPLACED} replaced nodes")
 
 
+@pytest.mark.unmeasured
 def test_without_its_order_requests_fail(site: Site, record_property: Record) -> None:
     """The load sees a failure that is there."""
     site.endpoint()
@@ -228,6 +229,7 @@ def test_requests_follow_a_call_of_the_api(loaded: Site, record_property: Record
     time_changes(loaded, record_property, "2 nodes")
 
 
+@pytest.mark.unmeasured
 def test_a_large_mesh_starts_an_envoy_and_follows_soon(site: Site, record_property: Record) -> None:
     site.endpoint()
     site.create_mesh()

@@ -12,6 +12,7 @@ from envoy.live_site import PAUSE_SECONDS, Site
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.unmeasured
 def test_traffic_follows_before_apply_returns(
     cli: Cli, site: Site, write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

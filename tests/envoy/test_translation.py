@@ -54,6 +54,7 @@ def caller(node: Specs, client: Specs, **more: Any) -> Message:
     return proxy(mesh, A, **more).clusters["cds_egress_m_b_http_80"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("server", "client", "result"),
     [

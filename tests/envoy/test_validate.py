@@ -117,6 +117,7 @@ def test_a_field_is_reported_once_and_nothing_of_invalid_manifests(
     assert "MR077" not in cli("validate", "--envoy", "bad.yaml", ACM).out
 
 
+@pytest.mark.unmeasured
 @given(random_snapshots())
 @settings(max_examples=LOSSES, suppress_health_check=SLOW)
 def test_every_loss_is_at_a_field_that_a_manifest_can_have(snapshot: Snapshot) -> None:

@@ -43,6 +43,7 @@ def is_sound(event: Event) -> bool:
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("occasion", "task"), TASKS.items())
 def test_an_event_of_github_with_another_type_in_it_never_asks_for_more(
     tmp_path: Path, occasion: str, task: Task
@@ -60,6 +61,7 @@ def test_an_event_of_github_with_another_type_in_it_never_asks_for_more(
         assert event.task() in (task, *less), document
 
 
+@pytest.mark.unmeasured
 @FORGES
 @pytest.mark.parametrize("occasion", TASKS)
 def test_a_variable_of_a_job_with_other_text_in_it_is_understood_or_wrong_usage(
@@ -120,6 +122,7 @@ def updated(forge: Forge) -> None:
     forge.update(7, 100, "x")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(3)
 @FORGES
 @pytest.mark.parametrize("call", [listed, unedited, merged, newest, created, updated])

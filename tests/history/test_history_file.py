@@ -38,6 +38,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "history").stat().st_mode) == 0o700
 
 
+@pytest.mark.unmeasured
 def test_rotation_removes_only_the_oldest_lines(tmp_path: Path) -> None:
     files = HistoryFiles(tmp_path, max_bytes=50)
     for number in range(200):

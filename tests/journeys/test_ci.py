@@ -263,6 +263,7 @@ def test_a_request_whose_comment_shows_no_plan_is_not_applied(
     assert job("push", "--expect", fingerprint).code == 0
 
 
+@pytest.mark.unmeasured
 def test_of_what_nobody_reviewed_only_the_newest_is_applied(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
 ) -> None:
@@ -377,6 +378,7 @@ def test_another_branch_is_validated_alone(
     assert server.asked == mesh_api.asked == []
 
 
+@pytest.mark.unmeasured
 def test_a_run_by_hand_shows_the_plan_and_applies_it_only_by_its_fingerprint(
     job: Job, write: Write, here: Path, mesh_api: Scripted, by_hand: Any
 ) -> None:
@@ -413,6 +415,7 @@ FIRST_LINES = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("occasion", "line"), FIRST_LINES.items())
 def test_the_job_says_first_what_it_does_and_for_which_event(
@@ -520,6 +523,7 @@ def test_a_merge_is_not_applied_while_nobody_can_say_what_was_reviewed(
     assert egress(by_hand, "a") == "DROP_ALL"
 
 
+@pytest.mark.unmeasured
 def test_a_comment_that_fails_after_an_apply_changes_no_code(
     job: Job, write: Write, here: Path, forge: Played, by_hand: Any
 ) -> None:
@@ -608,6 +612,7 @@ def test_e26_our_comment_approves_nothing_once_another_user_edited_it(
     assert job("push", base=base).code == 0
 
 
+@pytest.mark.unmeasured
 def test_e26_an_edit_is_told(
     job: Job, write: Write, here: Path, forge: Played, mesh_api: Scripted
 ) -> None:
@@ -742,6 +747,7 @@ def test_without_a_token_there_is_no_comment_and_one_line_says_so(
     assert "_TOKEN has no valid token" in result.err
 
 
+@pytest.mark.unmeasured
 def test_a_change_of_twelve_targets_is_one_comment_and_one_review(
     job: Job, write: Write, here: Path, forge: Played, endpoint: LocalEndpoint
 ) -> None:

@@ -90,6 +90,7 @@ def test_many_targets_are_planned_and_applied_each_for_itself(
     assert cli("history", "--target", "shop-prod-*", "abc").code == 64
 
 
+@pytest.mark.unmeasured
 def test_a_glob_selects_targets_and_a_change_of_one_is_its_own(
     cli: Cli, write: Write, fleet: LocalEndpoint
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_glob_selects_targets_and_a_change_of_one_is_its_own(
     assert set(json.loads(alone.out)) == {"calls", "exit_code", "exit_name", "plan"}
 
 
+@pytest.mark.unmeasured
 def test_one_set_of_manifests_has_the_variables_of_each_target(
     cli: Cli, write: Write, fleet: LocalEndpoint
 ) -> None:
@@ -119,6 +121,7 @@ def test_one_set_of_manifests_has_the_variables_of_each_target(
     assert planned.count("\ntarget shop-") == planned.count("\nfingerprint ") == 4
 
 
+@pytest.mark.unmeasured
 def test_a_pattern_must_match_on_one_target(cli: Cli, write: Write, fleet: LocalEndpoint) -> None:
     del fleet
     write("manifests/a.yaml", mesh_yaml("a"))
@@ -220,6 +223,7 @@ def test_at_a_terminal_it_asks_once_for_all_targets(
     assert (b"Nothing was applied." in seen) is (created == 0)
 
 
+@pytest.mark.unmeasured
 def test_a_signal_ends_the_apply_of_all_targets(
     cli: Cli, write: Write, fleet: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +307,7 @@ def test_guards_over_all_targets_stop_the_whole_run(
     assert cli("plan", "--all-targets", "--detailed-exitcode").code == 0
 
 
+@pytest.mark.unmeasured
 def test_each_target_has_a_lock_of_its_own(
     cli: Cli, write: Write, fleet: LocalEndpoint, here: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_record_that_cannot_be_written_is_one_line(world: World, live: Any, he
     assert "deletes of the next commit may need --allow-rewind" in line
 
 
+@pytest.mark.unmeasured
 def test_a_pin_that_cannot_be_read_is_replaced_by_apply(world: World, here: Path) -> None:
     commit = world.commit(a="DROP_ALL")
     world.run("apply", "--revision", commit)
@@ -118,6 +119,7 @@ def test_a_pin_that_cannot_be_read_is_replaced_by_apply(world: World, here: Path
     assert not pin.exists()
 
 
+@pytest.mark.unmeasured
 def test_a_user_without_a_name_holds_a_target_by_number(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

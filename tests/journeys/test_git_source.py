@@ -107,6 +107,7 @@ def test_a_daemon_follows_pushes_and_goes_on_without_the_repository(
     assert log.count("the newest commit of the source is in effect again") == 1
 
 
+@pytest.mark.unmeasured
 def test_a_webhook_fetches_and_runs_a_cycle_only_for_another_commit(
     world: World, start: Start, live: Any, here: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_revision_is_a_commit_of_the_history(world: World, revision: str) -> N
     assert f"--revision {revision}: there is no such commit in the history of main" in result.err
 
 
+@pytest.mark.unmeasured
 def test_a_revision_outside_the_branch_is_refused(world: World, live: Any) -> None:
     world.commit(a="DROP_ALL")
     replaced = world.commit(b="DROP_ALL")
@@ -249,6 +251,7 @@ def test_a_pin_that_cannot_be_read_stops_the_daemon_and_nothing_else(
     assert ended(process, SIGTERM)[0] == 0
 
 
+@pytest.mark.unmeasured
 def test_only_signed_commits_are_applied(
     world: World, cli: Cli, live: Any, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +287,7 @@ def test_only_signed_commits_are_applied(
     assert set(live()) == {"a"}
 
 
+@pytest.mark.unmeasured
 def test_a_daemon_stays_at_the_last_signed_commit(
     world: World, start: Start, cli: Cli, live: Any, here: Path
 ) -> None:

@@ -30,6 +30,7 @@ def exit_names(run: Run) -> list[str]:
     return [row["exit_name"] for row in json.loads(run.out)["targets"]]
 
 
+@pytest.mark.unmeasured
 def test_a_change_goes_through_all_waves(cli: Cli, waves: RolloutWorld) -> None:
     planned = cli("plan", "--all-targets")
     assert "\nstage-eu-west-1   wave 2  ok  Plan: 0 to create, 1 to update" in planned.out
@@ -39,6 +40,7 @@ def test_a_change_goes_through_all_waves(cli: Cli, waves: RolloutWorld) -> None:
     assert waves.meshes("prod") == [{"a": 2}] * 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("unavailable", [1, 3])
 def test_a_failure_stops_the_waves_after_it(
     unavailable: int, cli: Cli, waves: RolloutWorld
@@ -60,6 +62,7 @@ def test_a_failure_stops_the_waves_after_it(
     assert waves.meshes("prod") == [{"a": 2}] * 3
 
 
+@pytest.mark.unmeasured
 def test_a_withheld_delete_stops_the_waves_after_it(
     cli: Cli, write: Write, waves: RolloutWorld
 ) -> None:
@@ -79,6 +82,7 @@ def test_a_withheld_delete_stops_the_waves_after_it(
     assert waves.meshes("stage") == waves.meshes("prod") == [{"a": 2}] * 3
 
 
+@pytest.mark.unmeasured
 def test_a_target_that_cannot_be_planned_stops_the_waves_after_it(
     cli: Cli, waves: RolloutWorld
 ) -> None:
@@ -90,6 +94,7 @@ def test_a_target_that_cannot_be_planned_stops_the_waves_after_it(
     assert "stopped at stage-eu-north-1 (error), stage-eu-west-1 (error)" in applied.out
 
 
+@pytest.mark.unmeasured
 def test_targets_without_a_change_are_reached(cli: Cli, waves: RolloutWorld) -> None:
     assert cli("apply", "--target", "prod-*", "--auto-approve").code == 0
     waves.fail("dev", "UpdateMesh")
@@ -98,6 +103,7 @@ def test_targets_without_a_change_are_reached(cli: Cli, waves: RolloutWorld) -> 
     assert (names[:3], names[3:9], names[9:]) == (["error"] * 3, ["pending"] * 6, ["ok"] * 3)
 
 
+@pytest.mark.unmeasured
 def test_some_targets_keep_the_order_of_their_waves(cli: Cli, waves: RolloutWorld) -> None:
     waves.fail("stage", "UpdateMesh")
     applied = cli("apply", "--target", "prod-*", "--target", "stage-eu-*", "--auto-approve")
@@ -106,6 +112,7 @@ def test_some_targets_keep_the_order_of_their_waves(cli: Cli, waves: RolloutWorl
     assert "dev-" not in applied.out
 
 
+@pytest.mark.unmeasured
 def test_a_target_outside_of_the_waves_is_refused(cli: Cli, waves: RolloutWorld) -> None:
     waves.configure(first="[targets.local]\n")
     planned = cli("plan", "--target", "local", "--target", "dev-*")
@@ -118,6 +125,7 @@ def test_a_target_outside_of_the_waves_is_refused(cli: Cli, waves: RolloutWorld)
     )
 
 
+@pytest.mark.unmeasured
 def test_a_daemon_of_different_sources_is_refused(
     cli: Cli, write: Write, waves: RolloutWorld
 ) -> None:
@@ -137,6 +145,7 @@ def test_a_daemon_needs_a_place_for_its_rollout(cli: Cli, waves: RolloutWorld, h
     assert "creating .reconciler for the state of the rollout: File exists" in refused.err
 
 
+@pytest.mark.unmeasured
 def test_a_daemon_of_a_target_outside_of_the_waves_is_refused(
     cli: Cli, waves: RolloutWorld
 ) -> None:
@@ -146,6 +155,7 @@ def test_a_daemon_of_a_target_outside_of_the_waves_is_refused(
     assert "local is in no wave of [rollout]" in refused.err
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "selected", [("--all-targets", "--shard", "region=us-east-1"), ("prod-*",)]
 )

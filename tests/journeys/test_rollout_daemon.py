@@ -173,6 +173,7 @@ def is_held(fleet: Fleet) -> bool:
 MOMENTS = {"soak": in_soak, "wave": in_second_wave, "stop": is_stopped, "hold": is_held}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_daemon_goes_on_where_the_rollout_stood(
@@ -208,6 +209,7 @@ def test_a_killed_daemon_goes_on_where_the_rollout_stood(
     fleet.stop()
 
 
+@pytest.mark.unmeasured
 def test_a_target_keeps_its_commit_after_a_restart(
     cli: Cli, waves: RolloutWorld, start: StartFleet, write: Write, here: Path
 ) -> None:

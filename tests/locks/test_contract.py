@@ -40,7 +40,7 @@ with keep_renewed(Elector(store, sys.argv[2], 1.5, steady_seconds, time.time)) a
 """
 
 
-@pytest.mark.measured
+@pytest.mark.unmeasured
 def test_it_is_empty_until_something_is_put_there(open_place: "Open") -> None:
     store = open_place(1)
     assert store.read() is None

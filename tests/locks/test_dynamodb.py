@@ -12,6 +12,7 @@ from reconciler.core.errors import LockError
 from reconciler.locks.dynamodb import DynamoStore
 
 
+@pytest.mark.unmeasured
 def test_a_table_that_is_not_there_is_named(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, "none", "meshes")
     with pytest.raises(LockError, match="the lock meshes in the DynamoDB table none cannot be"):
@@ -50,6 +51,7 @@ def test_what_a_proxy_answers_grants_no_lease(here: Path, body: bytes) -> None:
         client.close()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("status", "body"),
     [(200, b"[]"), (200, b'{"Item": []}'), (200, b'{"Item": {"Lease": 3}}'), (502, b"\xe9")],

@@ -280,6 +280,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         sleep(0.005)
 
 
+@pytest.mark.unmeasured
 def test_a_keeper_renews_what_it_holds(race: Race) -> None:
     with keep_renewed(quick(race.slate, race.time)):
         wait_until(lambda: '"renewals": 3' in str(race.slate.read()))

@@ -58,6 +58,7 @@ def test_a_user_that_may_not_create_tables_uses_one_that_is_there(database: Post
     assert store.compare_and_swap("one", "two")
 
 
+@pytest.mark.unmeasured
 def test_a_server_that_is_lost_ends_the_lease_and_comes_back(database: PostgreSQL) -> None:
     leader = elector(open_database(database.new_database(), "a"), 3)
     leader.renew_or_acquire()

@@ -40,6 +40,7 @@ def test_a_location_is_a_bucket_and_a_key(s3: Any) -> None:
     assert s3.get_object(Bucket="locks", Key="a/b")["Body"].read() == b"one"
 
 
+@pytest.mark.unmeasured
 def test_the_policy_allows_what_is_sent_and_nothing_more(s3: Any) -> None:
     sent: set[tuple[str, str]] = set()
 
@@ -67,6 +68,7 @@ def test_a_service_that_ignores_a_condition_grants_no_lease(s3: Any, ignored: st
     assert not elector.is_leader()
 
 
+@pytest.mark.unmeasured
 def test_a_record_that_is_deleted_between_is_a_lost_race(s3: Any) -> None:
     store = S3Store(s3, "locks", "a")
     assert store.compare_and_swap(None, "one")

@@ -48,6 +48,7 @@ def template(properties: str, count: int, head: str) -> str:
     return f"{head}\nResources:\n{meshes}"
 
 
+@pytest.mark.unmeasured
 def test_the_values_that_functions_give() -> None:
     items = 1_000
     head = f"Parameters: {{L: {{Type: CommaDelimitedList, Default: '{'a,' * (items - 1)}a'}}}}"
@@ -124,6 +125,7 @@ def selecting(group: str, number: int) -> LoadResult:
     return loaded(f"{MESH}spec: {{}}\n{services}{nodes(number, asking)}")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("group", ["'*'", "g"])
 def test_as_many_services_of_groups_as_fit(group: str) -> None:

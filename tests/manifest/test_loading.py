@@ -229,6 +229,7 @@ def test_a_document_of_others_with_too_many_faults_is_not_left_alone() -> None:
     assert not result.valid
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("api_version", "kind"),
     [
@@ -413,6 +414,7 @@ def test_e29_hostile_files_of_any_form_hold_little(name: str) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.unmeasured
 def test_many_warnings_of_one_kind_are_counted_and_stop_nothing() -> None:
     nodes = "".join(
         f"---\n{NATIVE.replace('Mesh', 'VirtualNode')}metadata: {{name: n{number}, mesh: m}}\n"

@@ -76,6 +76,7 @@ def test_a_hostile_name_is_text_in_a_chat(name: str) -> None:
         assert expected in parts
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_data_of_a_webhook(name: str) -> None:
     document = json.loads(Webhook("http://x").request(notification_of(name)).body)

@@ -274,6 +274,7 @@ def test_the_changed_part_is_that_of_the_plan() -> None:
     assert key("route", "m", "r", "later") not in changed.nodes
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("size", [30, 334])
 def test_a_graph_of_mermaid_is_cut_to_what_the_forges_draw(size: int) -> None:
     graph = resource_graph(shop(size))
@@ -288,6 +289,7 @@ def test_a_graph_of_mermaid_is_cut_to_what_the_forges_draw(size: int) -> None:
     assert size < 100 or len(edges) > limits.MAX_MERMAID_EDGES - 10
 
 
+@pytest.mark.unmeasured
 def test_a_cut_graph_has_the_changes_first() -> None:
     graph = resource_graph(shop(300))
     changed = key("virtual-node", "m", "s299-b")
@@ -325,6 +327,7 @@ def hostile_graph(names: list[str], match: str) -> Graph:
     return resource_graph(specs, absent_text="no manifest")
 
 
+@pytest.mark.unmeasured
 @given(TREES, TEXT)
 def test_no_name_steers_a_terminal(names: list[str], match: str) -> None:
     text = tree(hostile_graph(names, match))
@@ -350,6 +353,7 @@ LINES_OF_MERMAID = re.compile(
 )
 
 
+@pytest.mark.unmeasured
 @given(TREES, TEXT)
 def test_no_name_breaks_out_of_mermaid(names: list[str], match: str) -> None:
     text = render_mermaid(hostile_graph(names, match))
@@ -370,6 +374,7 @@ def tokens_of_dot(text: str) -> Iterator[str]:
         yield found[1] or found[2]
 
 
+@pytest.mark.unmeasured
 @given(TREES, TEXT)
 def test_no_name_breaks_out_of_dot(names: list[str], match: str) -> None:
     plain = [*tokens_of_dot(rendered(hostile_graph(["m", "a", "b", "c"], "x"), "dot"))]
@@ -411,6 +416,7 @@ def test_two_thousand_resources_are_drawn_within_a_second(name: str) -> None:
     assert any(run < 1 for run in runs)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_a_cycle_and_a_long_chain_of_calls_end(name: str) -> None:
@@ -445,6 +451,7 @@ def test_a_comment_has_the_changed_part_in_details() -> None:
     assert "mermaid" not in comment(resource_graph({}))
 
 
+@pytest.mark.unmeasured
 def test_a_large_graph_leaves_the_comment_within_its_limit() -> None:
     graph = resource_graph(shop(300))
     text = comment(graph)
@@ -452,6 +459,7 @@ def test_a_large_graph_leaves_the_comment_within_its_limit() -> None:
     assert "more resources are not shown" in text
 
 
+@pytest.mark.unmeasured
 def test_a_comment_without_room_says_that_the_graph_is_missing() -> None:
     made = plan(*(desired(f"m{number}", tags={"x": f"{number}" * 300}) for number in range(400)))
     text = markdown.render_plan(made, graph=changes_of_everything())

@@ -65,6 +65,7 @@ def report_of(made: Plan, why: str) -> Report:
     return Report(made, tuple(Failed(change, why) for change in made.changes))
 
 
+@pytest.mark.unmeasured
 @given(plans(), st.integers(MIN_WIDTH, 200))
 def test_text_has_no_control_characters_and_keeps_to_its_width(made: Plan, width: int) -> None:
     wide = text.render_plan(made, color=False)

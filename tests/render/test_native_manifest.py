@@ -83,6 +83,7 @@ def test_neither_our_tags_nor_those_of_aws_are_exported() -> None:
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

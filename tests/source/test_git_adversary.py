@@ -176,6 +176,7 @@ def test_a_tag_of_a_tree_is_one_clear_line(world: GitWorld) -> None:
         world.read("?ref=tree")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("content", ["{}", "[" * 4000])
 def test_a_pin_that_cannot_be_read_is_replaced_by_a_single_run(
     world: GitWorld, content: str

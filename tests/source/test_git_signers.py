@@ -50,6 +50,7 @@ def test_a_signer_that_is_removed_holds_a_daemon_until_it_is_back(
     assert daemon.read().notices == ()
 
 
+@pytest.mark.unmeasured
 def test_a_removed_signer_leads_to_no_older_commit(world: GitWorld, signers: Path) -> None:
     applied = world.commit(a="1")
     daemon = following(world, signers)
@@ -94,6 +95,7 @@ def test_a_signer_that_is_removed_while_the_repository_is_away(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.unmeasured
 def test_a_commit_that_is_used_instead_of_the_newest_deletes_nothing(
     world: GitWorld, signers: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_server_without_filters_sends_everything(world: World) -> None:
     assert objects.count(" blob ") == 2
 
 
+@pytest.mark.unmeasured
 def test_branch_tag_commit_and_default_branch(world: World) -> None:
     first = world.commit(a="1")
     git(world.repository, "tag", "light", first)
@@ -227,6 +228,7 @@ def test_a_default_branch_that_does_not_exist(world: World) -> None:
         world.read("")
 
 
+@pytest.mark.unmeasured
 def test_polls_are_spaced_and_back_off(world: World) -> None:
     world.commit(a="1")
     daemon = world.open(settings=DAEMON)
@@ -479,6 +481,7 @@ def test_a_path_that_is_a_link(world: World) -> None:
         world.read("?path=current")
 
 
+@pytest.mark.unmeasured
 def test_ten_thousand_files_take_less_than_a_second(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:

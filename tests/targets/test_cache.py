@@ -86,7 +86,6 @@ def test_what_we_wrote_is_not_taken_for_granted(warm: Warm) -> None:
     assert warm.plan(moved)[1]["DescribeMesh"] == 0
 
 
-@pytest.mark.measured
 def test_without_an_index_some_are_read_anew_in_each_cycle(warm: Warm) -> None:
     few = WANTS[:5]
     warm.cycle(few)
@@ -190,7 +189,6 @@ def test_a_share_is_described_in_each_cycle_until_all_are(restarted: Warm) -> No
     assert (made, sum(made)) == ([1, 2, 2], 5)
 
 
-@pytest.mark.measured
 def test_a_copy_of_our_tags_is_believed_until_it_is_described(
     warm: Warm, endpoint: LocalEndpoint
 ) -> None:

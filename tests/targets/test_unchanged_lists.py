@@ -17,6 +17,8 @@ from reconciler import limits
 from reconciler.core.resources import OWNER_TAG, Desired, Key
 from reconciler.endpoint import LocalEndpoint
 
+pytestmark = pytest.mark.unmeasured
+
 GRAPH = [
     desired("m", egress("DROP_ALL")),
     desired("virtual-node/m/n", {}),

@@ -48,6 +48,7 @@ def register(client: Any, name: str, address: str, **attributes: str) -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_registered_instances_are_found_by_their_attributes(client: Any) -> None:
     source = open_cloud_map("eu-west-1")
     register(client, "one", "10.0.0.1", color="green")
@@ -60,6 +61,7 @@ def test_registered_instances_are_found_by_their_attributes(client: Any) -> None
     assert source.health.error == ""
 
 
+@pytest.mark.unmeasured
 def test_a_service_that_is_gone_keeps_its_instances(client: Any) -> None:
     source = open_cloud_map("eu-west-1")
     register(client, "one", "10.0.0.1")

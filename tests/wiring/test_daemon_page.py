@@ -45,6 +45,7 @@ def test_an_unknown_key_has_no_document(world: World, key: str) -> None:
     assert read(world, "/resource", key=key) is None
 
 
+@pytest.mark.unmeasured
 def test_e01_a_resource_shows_no_secret(world: World) -> None:
     secret = "a-secret-that-is-in-a-spec"  # noqa: S105  # it opens nothing
     remember(secret)

@@ -54,6 +54,7 @@ def test_resources_have_specs_tags_and_references(
     }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", pages.endpoint_page())
 def test_e14_each_file_keeps_scripts_frames_and_other_origins_out(name: str) -> None:
     with LocalEndpoint(None) as endpoint:

@@ -471,6 +471,7 @@ living = st.builds(
 )
 
 
+@pytest.mark.unmeasured
 @given(st.lists(wanted), st.lists(living), st.randoms(use_true_random=False))
 def test_c12_a_plan_gives_every_key_one_verdict_whatever_the_order(
     wants: list[Desired], lives: list[LiveResource], luck: random.Random

@@ -118,6 +118,7 @@ def test_processes_that_start_at_once_create_the_tables_once(url: str) -> None:
         assert [write(store, f"m{number}") for number, store in enumerate(stores)] == [1, 2, 3, 4]
 
 
+@pytest.mark.unmeasured
 def test_writes_of_two_replicas_are_one_after_the_other(url: str) -> None:
     def add(tables: Tables) -> int:
         found = tables.find(MESHES, "sum")
@@ -134,6 +135,7 @@ def test_writes_of_two_replicas_are_one_after_the_other(url: str) -> None:
     assert all(result.outcome == result.revision for result in results)
 
 
+@pytest.mark.unmeasured
 def test_scopes_that_lock_each_other_do_not_deadlock(url: str) -> None:
     def both(first: object, second: object) -> Callable[[Tables], None]:
         def work(tables: Tables) -> None:

@@ -145,6 +145,7 @@ def test_a_waiter_wakes_for_a_write_of_its_scope(store: Store) -> None:
     assert seen == [1]
 
 
+@pytest.mark.unmeasured
 def test_read_all_is_the_effect_of_the_writes_up_to_its_revision(store: Store) -> None:
     done = threading.Event()
 
@@ -262,6 +263,7 @@ def test_a_list_can_be_ordered_by_several_columns_and_hold_all_accounts(store: S
     assert accounts((1, "", "")) == []
 
 
+@pytest.mark.unmeasured
 def test_all_tagged_resources_are_found_page_by_page(store: Store) -> None:
     def put(tables: Tables) -> None:
         for number in range(501):

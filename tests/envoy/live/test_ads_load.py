@@ -163,6 +163,7 @@ def expect_no_failure(load: Load, record: Record, words: str) -> None:
     record("figure", f"envoy live by ads: {words}: failed {load.figure()}")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("changes", "delay"), [(CHANGES, 0.0), (DELAYED, DNS_SECONDS)])
 def test_nodes_replaced_by_the_api_fail_no_request(

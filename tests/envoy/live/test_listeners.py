@@ -156,6 +156,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 @pytest.mark.sample(1)
 def test_listeners(network: Network, record_property: Callable[[str, object], None]) -> None:

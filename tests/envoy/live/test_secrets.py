@@ -41,6 +41,7 @@ def outside(name: str, expected: Mapping[str, Any], **more: Any) -> Check:
     return Check(name, lambda mesh: request.send(mesh.network), expected)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.process
 def test_certificates_of_an_sds_server(
     files_network: Network, record_property: Callable[[str, object], None]

@@ -35,6 +35,7 @@ def name_of(text: str) -> str:
     return result.desired[0].key.name
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("text", "name"),
     [
