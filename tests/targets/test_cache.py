@@ -250,8 +250,8 @@ def test_a_description_that_lags_behind_its_list_is_not_remembered(warm: Warm) -
 
 
 def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> None:
-    warm.cycle(SOME)
-    warm.plan(SOME)
+    warm.cycle(WANTS)
+    warm.plan(WANTS)
     tagged, fresh = warm.calls.tagged, {""}
 
     def taking(tag: str, token: str) -> TagPage | None:
@@ -260,9 +260,9 @@ def test_a_token_of_the_index_that_ended_costs_one_whole_look(warm: Warm) -> Non
         return page
 
     warm.calls.tagged = taking  # type: ignore[method-assign]  # as a target whose tokens end
-    assert warm.plan(SOME)[1]["DescribeMesh"] == len(SOME)
+    assert warm.plan(WANTS)[1]["DescribeMesh"] == len(WANTS)
     for _ in range(3):
-        plan, made = warm.plan(SOME)
+        plan, made = warm.plan(WANTS)
         assert plan.changes == ()
         assert made["DescribeMesh"] == 0
         assert made["GetResources"] <= 2
