@@ -7,7 +7,6 @@ needs no code here.
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -96,7 +95,6 @@ def _is_record(hint: Any) -> bool:
     return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
 
 
-@cache
 def _fields(record: type) -> Mapping[str, Any]:
     """Return the types of the fields of a record, by name."""
     if is_dataclass(record):
