@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from reconciler import limits
 from reconciler.cli.command import Invocation, configure_logging
 from reconciler.cli.daemon_run import DaemonRun
+from reconciler.cli.rollout_gate import RolloutGate
 from reconciler.cli.run_context import RunContext, reload_run
 from reconciler.cli.run_lock import make_elector
 from reconciler.core.errors import UsageError
@@ -16,7 +17,7 @@ from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.daemon.cycle import CycleRunner
 from reconciler.daemon.loop import Cycle, Daemon, LoopInputs
-from reconciler.locks.lease import keep_renewed
+from reconciler.locks.lease import Elector, keep_renewed
 from reconciler.render import text
 from reconciler.settings.target_config import TargetConfig
 from reconciler.targets.cache import ReadCache
@@ -50,7 +51,8 @@ def open_loop(
     target, owner = context.target.id, context.config.owner
     elector = make_elector(context.invocation, target, owner, sessions, holder)
     if elector is not None:
-        run.may_write = opened.enter_context(keep_renewed(elector))
+        is_leader = opened.enter_context(keep_renewed(elector))
+        run.may_write = _with_record(run.gate, elector, is_leader) if run.gate else is_leader
         run.lease = elector.lease
     inputs = LoopInputs(
         fingerprint=run.fingerprint,
@@ -69,6 +71,16 @@ def open_loop(
     run.on_heartbeat = daemon.record_heartbeat
     context.target.on_response(daemon.record_heartbeat)
     return daemon
+
+
+def _with_record(
+    gate: RolloutGate, elector: Elector, is_leader: Callable[[], bool]
+) -> Callable[[], bool]:
+    """Return a function that returns whether this process leads and knows the revision.
+
+    Another process may have given the target a later one while it had the lease.
+    """
+    return lambda: is_leader() and gate.is_known_since(elector.acquired_at)
 
 
 def make_cache(invocation: Invocation) -> ReadCache:

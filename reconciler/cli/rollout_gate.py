@@ -58,6 +58,10 @@ class RolloutGate:
         """The revision that the target has, as of the last heartbeat; None if it is not known."""
         return self._rollout.taken_by(self._target)
 
+    def is_known_since(self, time: float) -> bool:
+        """Return whether a heartbeat after ``time`` has read which revision the target has."""
+        return self._rollout.is_read_since(time)
+
     def request_newest(self) -> bool:
         """Request the newest revision; return whether the record names another one than was read.
 

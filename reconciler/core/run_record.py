@@ -6,7 +6,7 @@ so it can never be applied.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from operator import itemgetter
@@ -209,7 +209,7 @@ def parse_record(line: bytes) -> RunRecord | None:
         record: RunRecord = decode(RunRecord, json.loads(line))
     except (ValueError, TypeError, RecursionError):
         return None
-    return record
+    return record if all(key.path for key in _shown_keys(record)) else None
 
 
 def has_key(line: bytes, patterns: Iterable[str]) -> bool:
@@ -217,6 +217,15 @@ def has_key(line: bytes, patterns: Iterable[str]) -> bool:
     record = parse_record(line)
     keys = _changed_keys(record) if record else []
     return any(key.matches(pattern) for key in keys for pattern in patterns)
+
+
+def _shown_keys(record: RunRecord) -> Iterator[Key]:
+    """Yield the keys that a reader sees; in an edited file, they may have no name."""
+    yield from _changed_keys(record)
+    yield from (outcome.key for outcome in record.outcomes)
+    if record.plan is not None:
+        yield from (withheld.key for withheld in record.plan.withheld)
+        yield from (renewal.key for renewal in record.plan.renewals)
 
 
 def _changed_keys(record: RunRecord) -> list[Key]:

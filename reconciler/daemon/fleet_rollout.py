@@ -58,6 +58,7 @@ class FleetRollout:
         self._changed = Condition()
         self._record = FleetRecord()
         self._observed_at = NEVER
+        self._sent_at = self._read_at = NEVER
         self._newest = NewestRevision(name, monotonic)
         self._sent_newest: str | None = None
         self._removed = RemovedTargets(rules, monotonic)
@@ -71,6 +72,7 @@ class FleetRollout:
 
     def change(self, record: FleetRecord, elapsed_seconds: float) -> FleetRecord:
         """Return ``record`` with the news of this daemon."""
+        self._sent_at = self._monotonic()
         with self._changed:
             stored, record = record, restore(record, self._record)
             self._has_restored = record is not stored
@@ -96,7 +98,7 @@ class FleetRollout:
         self._log_step(record.rollout)
         with self._changed:
             self._record, self._sent_newest = record, self._sent.newest or self._sent_newest
-            self._observed_at = self._monotonic()
+            self._observed_at, self._read_at = self._monotonic(), self._sent_at
             del self._reports[: len(self._sent.reports)]
             # A target that was not allowed to take its revision requests it again.
             self._takes = dict(self._takes.items() - self._sent.takes)
@@ -132,6 +134,10 @@ class FleetRollout:
         """
         with self._changed:
             self._newest.record(target, revision, age_seconds)
+
+    def is_read_since(self, time: float) -> bool:
+        """Return whether the record is as of a heartbeat that began after ``time``."""
+        return self._read_at > time
 
     def may_take(self, target: str, revision: str) -> bool:
         """Return whether the target may take ``revision``, or keep it if it has it."""

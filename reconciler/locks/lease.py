@@ -87,6 +87,8 @@ class Elector:
         store: Storage of the lease record.
         holder: Name of this process; no other process may have it.
         term_seconds: Time after which a lease that is not renewed expires.
+        acquired_at: The time by ``monotonic`` since which this process has held the lease without
+            a break, or held it last.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Elector:
         self._now = now
         self._observed: tuple[str | None, float] | None = None
         self._expires_at = NEVER
+        self.acquired_at = NEVER
 
     def is_leader(self) -> bool:
         """Return whether this process holds the lease now, without contacting the store."""
@@ -140,7 +143,7 @@ class Elector:
         Raises:
             LockError: the store cannot be used. A lease that this process holds then expires.
         """
-        requested_at = self._monotonic()
+        requested_at, was_leader = self._monotonic(), self.is_leader()
         text = self.store.read()
         record = self._parse(text)
         if record.holder == self.holder:
@@ -151,6 +154,9 @@ class Elector:
             self._expires_at = NEVER
             return
         won = self.store.compare_and_swap(text, str(after))
+        # Set first, so that a reader never sees the lease with an earlier time.
+        if won and not (was_leader and record.holder == self.holder):
+            self.acquired_at = self._monotonic()
         self._expires_at = requested_at + self.term_seconds if won else NEVER
         self._observed = (str(after), requested_at) if won else None
 

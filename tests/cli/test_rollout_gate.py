@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from locks.conftest import MemoryStore
 
 from reconciler.cli.rollout_gate import RolloutGate
 from reconciler.core.errors import RepositoryError, RolloutWaitError, UsageError
@@ -15,6 +16,7 @@ from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport, 
 from reconciler.core.resources import TargetId
 from reconciler.core.state.daemon_status import DaemonStatus
 from reconciler.daemon.fleet_rollout import FleetRollout
+from reconciler.locks.lease import Elector
 from reconciler.manifest.loading import LoadResult, load_manifests
 
 RULES = RolloutRules((("dev",), ("prod",)), 0.0, frozenset(), 9)
@@ -161,6 +163,35 @@ def test_the_end_of_a_cycle_does_not_undo_a_take() -> None:
     world.beat()
     assert world.record.reports["prod"] == TargetReport("b", Progress.CHANGING)
     assert world.read()[1] == B
+
+
+def test_a_lease_that_another_process_had_needs_the_record_again() -> None:
+    now, store = [0.0], MemoryStore()
+    mine, other = (Elector(store, it, 4.0, lambda: now[0], lambda: 0.0) for it in ("me", "other"))
+    rollout = FleetRollout(RULES, "me", lambda: now[0])
+    gate = RolloutGate(rollout, "prod")
+
+    def beat() -> None:
+        now[0] += 1
+        rollout.observe(rollout.change(FleetRecord(rollout=start("b")), 0.0))
+
+    mine.renew_or_acquire()
+    assert not gate.is_known_since(mine.acquired_at), "nothing is known yet"
+    beat()
+    assert gate.is_known_since(mine.acquired_at)
+    sent = rollout.change(FleetRecord(rollout=start("b")), 0.0)
+    now[0] += 5
+    other.renew_or_acquire()
+    now[0] += 5
+    other.renew_or_acquire()
+    other.release()
+    mine.renew_or_acquire()
+    assert mine.is_leader()
+    assert not gate.is_known_since(mine.acquired_at), "the other one may have changed the target"
+    rollout.observe(sent)
+    assert not gate.is_known_since(mine.acquired_at), "this heartbeat began before"
+    beat()
+    assert gate.is_known_since(mine.acquired_at)
 
 
 @pytest.mark.parametrize("taken", ["a", None])

@@ -191,3 +191,13 @@ def test_a_run_that_detached_a_route_is_a_run_that_changed_it() -> None:
     assert routes
     for route in routes:
         assert has_key(line, [route])
+
+
+def test_a_record_with_a_key_without_a_name_was_edited() -> None:
+    line = write_record(unfinished_record(HEAD, SMALL))
+    key = SMALL.changes[0].key
+    edited = line.replace(f'"path":["{key.path[0]}"]'.encode(), b'"path":[]')
+    assert edited != line
+    assert parse_record(line) is not None
+    assert parse_record(edited) is None
+    assert parse_head(edited) is not None

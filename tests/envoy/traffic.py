@@ -102,7 +102,9 @@ class Traffic:
                 kept[:] = await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = kept
             writer.write(b"GET / HTTP/1.1\r\nhost: s.local\r\n\r\n")
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            # `asyncio.wait_for` of Python 3.11 may lose the cancellation at the end.
+            async with asyncio.timeout(20):
+                head = await reader.readuntil(b"\r\n\r\n")
             fields = head.decode().lower().split("\r\n")
             length = next(int(it[15:]) for it in fields if it.startswith("content-length:"))
             body = await reader.readexactly(length)

@@ -170,6 +170,25 @@ def test_a_lost_answer_to_a_renewal_is_found_out_at_the_next_step(race: Race) ->
     assert item.is_leader()
 
 
+def test_the_time_of_an_unbroken_lease_is_known(race: Race) -> None:
+    item, two = race.candidate("one"), race.candidate("two")
+    race.time.pass_by(1)
+    item.renew_or_acquire()
+    assert item.acquired_at == 1
+    race.time.pass_by(TERM / 2)
+    item.renew_or_acquire()
+    assert item.acquired_at == 1, "renewed"
+    race.time.pass_by(TERM)
+    item.renew_or_acquire()
+    assert item.acquired_at == 1 + TERM * 1.5, "a process that was paused cannot know of a break"
+    item.release()
+    two.renew_or_acquire()
+    two.release()
+    race.time.pass_by(1)
+    item.renew_or_acquire()
+    assert item.acquired_at == 2 + TERM * 1.5
+
+
 def test_who_resigns_is_followed_at_once(race: Race) -> None:
     item, two = race.candidate("one"), race.candidate("two")
     item.renew_or_acquire()

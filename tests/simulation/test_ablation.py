@@ -14,7 +14,7 @@ import pytest
 
 from reconciler import limits
 from reconciler.core.changes import Adopt, Change, Delete, Update, Withheld
-from reconciler.core.planning import attestation, client_tokens, plan
+from reconciler.core.planning import attestation, client_tokens, plan, verdicts
 from reconciler.core.planning.attestation import Attestations
 from reconciler.core.planning.guards import Policy, apply_guards
 from reconciler.core.planning.last_applied import LastApplied, attest, parse_last_applied
@@ -250,7 +250,7 @@ TABLE = [
         "comes-to-rest",
         "tags-in-pages-lag-long",
     ),
-    _row("ownership", plan, "_withhold_foreign", _nothing, "foreign-name", OURS),
+    _row("ownership", verdicts, "_withhold_foreign", _nothing, "foreign-name", OURS),
     _row(
         "delete budget",
         plan,
@@ -271,7 +271,7 @@ TABLE = [
     _row(
         "empty source", plan, "apply_guards", _restrained(allow_empty=True), "emptied-source", KEPT
     ),
-    _row("protection", plan, "is_protected", _unprotected, "protected", KEPT),
+    _row("protection", verdicts, "is_protected", _unprotected, "protected", KEPT),
     _row("gaps hold deletes", plan, "_read_failures", _no_gaps, "delete-one 3:refused", STILL),
     _row(
         "unreadable is not absent",
@@ -344,7 +344,7 @@ def test_c6_the_owner_of_the_record_is_missed_where_ownership_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     schedule = Schedule("create-one", INDEXED, {3: "taken-by-stranger"})
-    monkeypatch.setattr(plan, "_withhold_foreign", _nothing)
+    monkeypatch.setattr(verdicts, "_withhold_foreign", _nothing)
     assert SAME not in {found.partition(":")[0] for found in violations(run(schedule))}
     runs.beginnings.cache_clear()
     monkeypatch.setattr(Attestations, "__call__", _of_any_owner)
