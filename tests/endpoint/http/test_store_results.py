@@ -6,8 +6,9 @@ from threading import Thread
 
 import pytest
 
-from reconciler.endpoint.endpoint_errors import OutcomeUnknownError
-from reconciler.endpoint.http.store_results import WriteResults
+from reconciler import limits
+from reconciler.endpoint.endpoint_errors import OutcomeUnknownError, StoreFailedError
+from reconciler.endpoint.http.store_results import WriteResults, read_result
 from reconciler.endpoint.state.store import Written
 
 
@@ -48,3 +49,9 @@ def test_a_write_that_began_and_takes_too_long_has_an_unknown_outcome() -> None:
         asyncio.run(WriteResults().result(writing))
     # It completes after the loop has ended.
     writing.set_result(Written(1, 1))
+
+
+def test_a_read_that_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STORE_TIMEOUT_SECONDS", 0.01)
+    with pytest.raises(StoreFailedError, match="does not answer"):
+        asyncio.run(read_result(Future()))
