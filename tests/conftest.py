@@ -14,14 +14,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import forks
 import pytest
 from amounts import FULL, SEED, amount, left_out, measuring
 from coverage import Coverage
-from endpoint.postgresql import PostgreSQL, postgresql
 from forks import MEASURES_PROCESSES
 from hypothesis import HealthCheck, settings
 from hypothesis.strategies import text
@@ -30,6 +29,9 @@ import reconciler
 from reconciler.__main__ import GC_THRESHOLD
 from reconciler.cli.main import main
 from reconciler.endpoint import LocalEndpoint
+
+if TYPE_CHECKING:
+    from endpoint.postgresql import PostgreSQL
 
 # Time is measured by the bench and by the tests of growth; a busy machine fails no other test.
 settings.register_profile(
@@ -126,8 +128,11 @@ def cli(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[PostgreSQL]:
+def database() -> Iterator["PostgreSQL"]:
     """A running PostgreSQL server; its `new_database` gives each test a store of its own."""
+    # The tests of the lowest and newest dependencies have no server.
+    from endpoint.postgresql import postgresql  # noqa: PLC0415
+
     with postgresql() as server:
         yield server
 

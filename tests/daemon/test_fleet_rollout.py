@@ -164,6 +164,7 @@ def test_each_step_of_a_rollout_is_logged_once(caplog: pytest.LogCaptureFixture)
 
 
 def test_a_store_that_was_lost_gets_the_hold_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "reconciler.run")
     rollout = FleetRollout(RULES, "me", Clock())
     rollout.record_newest("dev", "b")
     known = replace(start("b"), wave=1, soaked_seconds=9.0, is_held=True)

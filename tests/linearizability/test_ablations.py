@@ -52,10 +52,11 @@ def ignoring(statement: str, table: str) -> Ablation:
     return ignored
 
 
-ABLATIONS: dict[str, tuple[Ablation, str]] = {
-    "row-lock": (reading_without_lock, "no order explains"),
-    "token-record": (ignoring("INSERT", "token"), "no order explains"),
-    "revision": (ignoring("UPDATE", "scope"), "revision"),
+# Without the lock, two writes may get one revision before any other answer is wrong.
+ABLATIONS: dict[str, tuple[Ablation, tuple[str, ...]]] = {
+    "row-lock": (reading_without_lock, ("no order explains", "revision")),
+    "token-record": (ignoring("INSERT", "token"), ("no order explains",)),
+    "revision": (ignoring("UPDATE", "scope"), ("revision",)),
 }
 
 
@@ -65,7 +66,8 @@ def test_without_one_part_a_history_is_not_linearizable() -> None:
         for part, (ablation, says) in ABLATIONS.items():
             with ablation(cluster):
                 found = (_violation(cluster, f"{part}-{number}") for number in range(HISTORIES))
-                assert says in next(filter(None, found), ""), part
+                message = next(filter(None, found), "")
+                assert any(words in message for words in says), (part, message)
             assert not _violation(cluster, f"with-{part}")
 
 
