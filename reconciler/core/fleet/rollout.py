@@ -133,22 +133,24 @@ class Rollout:
         """Return whether a later wave can begin: it is neither held nor stopped nor complete."""
         return not self.is_held and not self.stopped_by and self.wave < len(rules.waves)
 
-    def stop(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> "Rollout":
-        """Return the rollout, stopped if it is in progress and a target is a reason to stop it."""
-        if not self.is_in_progress(rules):
-            return self
-        reason = self._stop_reason(rules, reports)
-        return replace(self, stopped_by=reason, soaked_seconds=0.0) if reason else self
+    def observe(self, rules: RolloutRules, reports: Mapping[str, TargetReport]) -> "Rollout":
+        """Return the rollout after the reports, for which no time has passed.
+
+        It is stopped if it is in progress and a target is a reason to stop it. The soak begins
+        again if a target is not in sync, also while the rollout is held.
+        """
+        reason = self._stop_reason(rules, reports) if self.is_in_progress(rules) else ""
+        if reason:
+            return replace(self, stopped_by=reason, soaked_seconds=0.0)
+        return replace(self, soaked_seconds=0.0) if self._late(rules, reports) else self
 
     def advance(
         self, rules: RolloutRules, reports: Mapping[str, TargetReport], elapsed_seconds: float
     ) -> "Rollout":
         """Return the rollout after ``elapsed_seconds`` in which the targets were as reported."""
-        stopped = self.stop(rules, reports)
-        if not stopped.is_in_progress(rules):
-            return stopped
-        if self._late(rules, reports):
-            return replace(self, soaked_seconds=0.0)
+        observed = self.observe(rules, reports)
+        if not observed.is_in_progress(rules) or self._late(rules, reports):
+            return observed
         soaked = self.soaked_seconds + elapsed_seconds
         is_last = self.wave + 1 == len(rules.waves)
         if is_last or soaked >= rules.soak_seconds:

@@ -110,9 +110,9 @@ def _advance(
     *,
     agree: bool,
 ) -> Rollout:
-    """Return the rollout after a time; it can only stop while members have different rules."""
+    """Return the rollout after a time; no wave begins while members have different rules."""
     if not agree:
-        return rollout.stop(rules, reports)
+        return rollout.observe(rules, reports)
     return rollout.advance(rules, reports, elapsed_seconds)
 
 

@@ -49,6 +49,18 @@ def test_a_rollout_goes_through_its_waves() -> None:
     assert rollout.advance(RULES, reports("b", *NAMES, progress=Progress.DRIFT), 9) == rollout
 
 
+@pytest.mark.parametrize("is_held", [False, True])
+def test_the_soak_begins_again_after_a_target_left_sync(*, is_held: bool) -> None:
+    known = reports("a", *NAMES) | reports("b", "dev")
+    rollout = start("b").advance(RULES, known, 59)
+    rollout = rollout.hold() if is_held else rollout
+    assert rollout.advance(RULES, known, 0).soaked_seconds == 59
+    left = known | reports("b", "dev", progress=Progress.CHANGING)
+    rollout = rollout.advance(RULES, left, 0).advance(RULES, known, 0).resume()
+    assert rollout.advance(RULES, known, 59).wave == 0
+    assert rollout.advance(RULES, known, 60).wave == 1
+
+
 def test_a_wave_that_an_edit_of_the_waves_moved_to_the_front_still_waits() -> None:
     rollout = start("b").advance(RULES, reports("b", "dev"), 60)
     merged = replace(RULES, waves=(("dev", "stage-1", "stage-2"), WAVES[2]))
