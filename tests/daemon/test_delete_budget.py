@@ -5,21 +5,13 @@ from itertools import count
 
 import pytest
 from builders import SYNC, desired, plan, present
+from clocks import Clock
 
 from reconciler import limits
 from reconciler.core.errors import TargetError
 from reconciler.core.planning.guards import HourlyDeletes
 from reconciler.core.planning.plan import Plan
 from reconciler.daemon.delete_budget import DeleteBudget, count_deletes
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_deletes_count_for_an_hour() -> None:

@@ -7,6 +7,7 @@ from threading import Thread
 
 import pytest
 from builders import desired, egress, key, plan, present
+from clocks import Clock
 from locks.conftest import MemoryStore
 
 from reconciler import limits
@@ -23,15 +24,6 @@ from reconciler.locks.membership import Membership
 
 RULES = RolloutRules((("dev",), ("prod",)), 0.0, frozenset({Progress.FAILED}), 9)
 SYNCED = TargetReport("b", Progress.IN_SYNC)
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def beat(rollout: FleetRollout, record: FleetRecord) -> FleetRecord:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from clocks import Clock
+
 from reconciler import limits
 from reconciler.core.fleet.fleet_record import FleetRecord, Member
 from reconciler.core.fleet.rollout import Progress, RolloutRules, TargetReport
@@ -12,15 +14,6 @@ OTHER = replace(RULES, waves=(("dev",), ("prod", "old")))
 REPORT = TargetReport("b", Progress.IN_SYNC)
 ME = {"me": Member(rollout=RULES.summary)}
 RECORD = FleetRecord(ME, {"dev": REPORT, "old": REPORT})
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_the_report_of_a_removed_target_is_removed_after_a_while() -> None:

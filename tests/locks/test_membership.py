@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from clocks import Clock
 from locks.conftest import MemoryStore, Open
 
 from reconciler.core.errors import LockError
@@ -12,16 +13,6 @@ from reconciler.locks.lease import LeaseStore
 from reconciler.locks.membership import Membership
 
 TERM = 15.0
-
-
-class Clock:
-    """A clock of one machine."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def keep(record: FleetRecord, _: float) -> FleetRecord:

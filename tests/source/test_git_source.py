@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from amounts import amount
-from clocks import SteppingClock
+from clocks import Clock, SteppingClock
 from git_servers import git_server
 from git_worlds import DAEMON, GitWorld, commit_of
 from repository import git, publish
@@ -29,15 +29,6 @@ from reconciler.source.git_url import parse_address
 pytestmark = pytest.mark.process
 
 SINGLE = GitSettings()
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class World(GitWorld):
